@@ -61,8 +61,7 @@ class EvaluationResult(Result):
     """sha256 of the sentencepiece model of spBLEU, which the signature only names."""
     metric_model_pieces: int = 0
 
-    @classmethod
-    def settings(cls, recipe: Any) -> list[Any]:
+    def settings(self, recipe: Any) -> list[Any]:
         """Those of the translations: other metrics do not make them stale."""
         return [recipe.data, recipe.evaluate.model_copy(update={"metrics": ()})]
 

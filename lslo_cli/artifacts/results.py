@@ -77,10 +77,9 @@ class LearnedResult(Result):
             unset[name] = unset[name].model_copy(update={field: default})
         return recipe.model_copy(update=unset)
 
-    @classmethod
-    def settings(cls, recipe: Any) -> list[Any]:
+    def settings(self, recipe: Any) -> list[Any]:
         """Those of its sections without the :meth:`unread` ones."""
-        return super().settings(cls.as_read(recipe))
+        return super().settings(self.as_read(recipe))
 
 
 class IndexStrategyResult(LearnedResult):
@@ -262,8 +261,7 @@ class TrainingResult(LearnedResult):
             return unread | {*OF_TEST}
         return unread if section.curve_rows == "all" else unread | {"data.test_rows"}
 
-    @classmethod
-    def settings(cls, recipe: Any) -> list[Any]:
+    def settings(self, recipe: Any) -> list[Any]:
         """Those of the weights and, if quality was measured during training, of the translations for it."""
         section = recipe.evaluate.model_copy(update={"metrics": (), "directions": ()})
         return [*super().settings(recipe), section if recipe.train.curve_rows else None]

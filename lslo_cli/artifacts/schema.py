@@ -132,10 +132,9 @@ class Result(Document):
     command: ClassVar[Command]
     sections: ClassVar[tuple[str, ...]] = ()
 
-    @classmethod
-    def settings(cls, recipe: Any) -> list[Any]:
+    def settings(self, recipe: Any) -> list[Any]:
         """The settings of a recipe that determine the result."""
-        return [getattr(recipe, section) for section in cls.sections]
+        return [getattr(recipe, section) for section in self.sections]
 
     def has_all_of(self, recipe: Any) -> bool:
         """Whether nothing is to be added to it, such as the scores of a metric that the recipe names."""

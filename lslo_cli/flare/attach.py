@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -45,6 +45,17 @@ class FlareSettings:
                 f"source_layer_offset cannot be {self.source_layer_offset}",
                 "choose 1 (paper) or 0 (released code)",
             )
+
+    def are_the_same(self, others: FlareSettings) -> bool:
+        """Whether adapters with either compute the same: those of the source are no matter to plain LoRA."""
+        if self.phi is None:
+            others = replace(
+                others,
+                source_layer_offset=self.source_layer_offset,
+                source_norm=self.source_norm,
+                mask_padding=self.mask_padding,
+            )
+        return self == others
 
 
 @dataclass(frozen=True)

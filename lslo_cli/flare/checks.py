@@ -216,9 +216,9 @@ def _difference(artifact: Artifact[R], made_with: Recipe, recipe: Recipe) -> str
     """The first setting that differs, with both values; empty if none does."""
     if same_settings(artifact, recipe):
         return ""
-    kind = type(artifact.result)
-    before, now = _values(made_with, kind) | {"seed": artifact.seed}, _values(recipe, kind)
-    name = next(name for name, value in now.items() if before[name] != value)
+    before = _values(made_with, artifact.result) | {"seed": artifact.seed}
+    now = _values(recipe, artifact.result)
+    name = next(name for name, value in now.items() if before.get(name, value) != value)
     return f"{name} = {before[name]}, and the recipe now has {now[name]}"
 
 
@@ -239,9 +239,9 @@ def check_texts(
             )
 
 
-def _values(recipe: Recipe, kind: type[FlareResult]) -> dict[str, Any]:
+def _values(recipe: Recipe, result: FlareResult) -> dict[str, Any]:
     """All that :func:`same_settings` compares of a result, by dotted key."""
-    (settings,) = kind.settings(recipe)
+    (settings,) = result.settings(recipe)
     return {
         **{f"flare.{key}": value for key, value in settings.items()},
         **{f"run.{key}": getattr(recipe.run, key) for key in SWITCHES},

@@ -44,7 +44,7 @@ def restore_flare(path: Path, adapters: FlareAdapters, extra: Mapping[str, nn.Mo
 
     Raises InputError if the file is missing, damaged or something else, or does not fit the adapters.
     """
-    if _settings(read_metadata(path)["settings"]) != adapters.settings:
+    if not adapters.settings.are_the_same(_settings(read_metadata(path)["settings"])):
         raise InputError(f"{path} holds adapters with settings other than {adapters.settings}", AGAIN)
     state = read_tensors(path, AGAIN)
     try:

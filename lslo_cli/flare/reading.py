@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.comparable import Setting, Settings, check_alike, model_text
@@ -58,8 +59,10 @@ def read_artifacts(folders: Sequence[ExperimentFolder]) -> StudyArtifacts:
         artifact = store.read(path, FlareEvaluationResult)
         training = path.with_name("training.json")
         trained = store.read(training, FlareTrainingResult)
-        noise = {key: value for key, value in artifact.recipe["flare"].items() if key == "test_noise"}
-        store.check_fresh(path, artifact, _line("flare evaluate", path, trained, **noise))
+        of_training = trained.result.relevant(_settings(trained))
+        of_tests = artifact.result.relevant(_settings(artifact)).items()
+        alone = {key: value for key, value in of_tests if key not in of_training}
+        store.check_fresh(path, artifact, _line("flare evaluate", path, trained, **alone))
         other = keys.setdefault((artifact.seed, artifact.result.language), path)
         if other != path:
             raise InputError(
@@ -82,6 +85,11 @@ def _line(command: str, path: Path, trained: Training, **changed: object) -> str
     return line_of(command, path.parent.parent.parent, recipe)
 
 
+def _settings(artifact: Evaluation | Training) -> dict[str, Any]:
+    """The recipe's [flare]; a setting that it lacks has its default."""
+    return {**FlareSection().model_dump(mode="json"), **artifact.recipe["flare"]}
+
+
 def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:
     """The error for folders without any evaluation. Raises InputError itself if one is missing."""
     for folder in folders:
@@ -101,16 +109,12 @@ def _check_alike(found: Mapping[Path, Evaluation] | Mapping[Path, Training]) -> 
 
 
 def _made_with(artifact: Evaluation | Training) -> Iterator[Settings]:
-    """The settings that must be equal in all artifacts of a kind; translators also within an artifact.
-
-    A setting that the artifact's recipe lacks has its default.
-    """
-    result = artifact.result
-    settings = {**FlareSection().model_dump(mode="json"), **artifact.recipe["flare"]}
+    """The settings that must be equal in all artifacts of a kind; translators also within an artifact."""
+    result, settings = artifact.result, _settings(artifact)
     run = {**RunSection().model_dump(mode="json"), **artifact.recipe["run"]}
     side = Translated.TEST if isinstance(result, FlareEvaluationResult) else Translated.TRAIN
     yield {
-        **{f"flare.{key}": Setting(settings[key]) for key in sorted(settings.keys() - result.chosen)},
+        **{f"flare.{key}": Setting(value) for key, value in sorted(result.relevant(settings).items())},
         **{f"run.{key}": Setting(run[key]) for key in SWITCHES},
         "task models": Setting(artifact.model.digest, model_text(artifact)),
         **{f"{key} of the task models": Setting(value) for key, value in artifact.model.settings.items()},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.artifacts.schema import Document, Number, Result
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun
 from lslo_cli.wording import Command
 
 
@@ -79,16 +81,37 @@ CHOICES = {
 """Settings of the amount of work, and of where text and models lie, which an artifact knows by digest."""
 
 
+READ_BY: dict[str, Callable[[FlareRun, Mapping[str, Any]], bool]] = {
+    "source_norm": lambda run, _: run.method.fuses,
+    "mask_padding": lambda run, _: run.method.fuses,
+    "mixup_block": lambda run, _: run.method is FlareMethod.X_MIXUP,
+    "train_noise": lambda run, _: run.method.trains_on_source and run.train_noise is None,
+    "source_noise": lambda run, values: run.noise(values["train_noise"]) > 0,
+}
+"""Settings that only some runs read: whether a run does in [flare] with such values."""
+
+
 class FlareResult(Result):
     """The common part of the results of ``lslo flare``."""
 
     chosen: ClassVar[set[str]] = CHOICES
     """Settings that a result does not depend on, or records itself."""
 
-    @classmethod
-    def settings(cls, recipe: Any) -> list[Any]:
-        """The recipe's [flare] without :attr:`chosen`."""
-        return [recipe.flare.model_dump(mode="json", exclude=cls.chosen)]
+    def parsed_runs(self) -> list[FlareRun]:
+        """The runs in it as values."""
+        raise NotImplementedError
+
+    def settings(self, recipe: Any) -> list[Any]:
+        """Those of the recipe's [flare] that are :meth:`relevant`."""
+        return [self.relevant(recipe.flare.model_dump(mode="json"))]
+
+    def relevant(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of [flare] that the result depends on: none is :attr:`chosen`, and a run reads each."""
+        runs = self.parsed_runs()
+        unread = {key for key, reads in READ_BY.items() if not any(reads(run, values) for run in runs)}
+        if "test_noise" not in self.chosen and any(values["test_noise"]):
+            unread -= {"source_noise"}
+        return {key: value for key, value in values.items() if key not in self.chosen | unread}
 
 
 class FlareTrainingResult(FlareResult):
@@ -105,6 +128,10 @@ class FlareTrainingResult(FlareResult):
     language: str
     runs: list[TrainedRun]
     translations: dict[str, TextOrigin] = Field(default_factory=dict)
+
+    def parsed_runs(self) -> list[FlareRun]:
+        """The runs in it as values, without the tuning, which reads no source."""
+        return [FlareRun.parse(run.run) for run in self.runs] if self.language != SOURCE else []
 
     def run(self, name: str) -> TrainedRun | None:
         return next((run for run in self.runs if run.run == name), None)
@@ -170,6 +197,9 @@ class FlareEvaluationResult(FlareResult):
     def tested(self) -> set[str]:
         """The names of the runs in it."""
         return {test.run for test in self.predictions}
+
+    def parsed_runs(self) -> list[FlareRun]:
+        return [FlareRun.parse(run) for run in self.tested]
 
     def by_run(self) -> dict[str, list[Prediction]]:
         """The tests of each run."""

@@ -46,9 +46,8 @@ def train_run(setup: FlareSetup, tuned: TaskModel, run: FlareRun, folder: Langua
     if not run.method.trains:
         return TrainedRun(run=str(run), method=str(run.method))
     settings = setup.settings
-    noise = settings.train_noise if run.train_noise is None else run.train_noise
     with setup.transfer_method(tuned, run, folder.language) as method:
-        splits = _splits(setup, method, folder.language, noise)
+        splits = _splits(setup, method, folder.language, run.noise(settings.train_noise))
         if run.method is FlareMethod.FLARE_SHUFFLED:
             splits = [
                 split.given(SourceGiven.SHUFFLED, shuffled_rows(len(split.lengths), setup.seed))

@@ -67,6 +67,11 @@ class FlareMethod(StrEnum):
         return self not in (FlareMethod.ZERO_SHOT, FlareMethod.LORA, FlareMethod.FLARE_MT)
 
     @property
+    def trains_on_source(self) -> bool:
+        """Whether it is trained with the source's words."""
+        return self.trains and self.reads_source
+
+    @property
     def texts_at_once(self) -> int:
         """The number of texts in one input: two where source and target are concatenated."""
         return 2 if self is FlareMethod.INPUT_FUSION else 1
@@ -132,7 +137,7 @@ class FlareRun:
         run = cls._plain(plain)
         if not tilde:
             return run
-        if not (run.method.trains and run.method.reads_source):
+        if not run.method.trains_on_source:
             raise UsageError(
                 f"'{text}': {run.method} is trained without sources, which have no noise then",
                 f"write {plain}",
@@ -182,6 +187,11 @@ class FlareRun:
                 return f"{self.method}:{self.translator}"
             case _:
                 return f"{self.method}{noise}"
+
+    def noise(self, of_recipe: float) -> float:
+        """The share of words that are changed in the sources of its training: its own or the recipe's."""
+        own = of_recipe if self.train_noise is None else self.train_noise
+        return own if self.method.trains_on_source else 0.0
 
     @property
     def tested_with(self) -> tuple[SourceGiven, ...]:

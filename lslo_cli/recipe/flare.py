@@ -157,9 +157,7 @@ class FlareSection(Section):
         """Raise UsageError for two names of one run, such as flare and flare:add-relu:1."""
         names: dict[FlareRun, str] = {}
         for name, run in zip(self.runs, self.parsed_runs(), strict=True):
-            noisy = run.method.trains and run.method.reads_source
-            noise = self.train_noise if run.train_noise is None and noisy else run.train_noise
-            other = names.setdefault(replace(run, train_noise=noise), name)
+            other = names.setdefault(replace(run, train_noise=run.noise(self.train_noise)), name)
             if other != name:
                 raise UsageError(
                     f"{other} and {name} are the same run where flare.train_noise = {self.train_noise:g}",

@@ -107,12 +107,12 @@ def same_settings(artifact: Artifact[Any], recipe: Recipe, *, wherever_text_is: 
     path = made_with.data.path if wherever_text_is else recipe.data.path
     data = recipe.data.model_copy(update={"path": path})
     recipe = recipe.model_copy(update={"fit": divided_as(made_with.fit, recipe.fit), "data": data})
-    kind = type(artifact.result)
+    result = artifact.result
     return (
         artifact.seed == recipe.seed
         and made_with.new_languages == recipe.new_languages
         and all(getattr(made_with.run, name) == getattr(recipe.run, name) for name in SWITCHES)
-        and kind.settings(made_with) == kind.settings(recipe)
+        and result.settings(made_with) == result.settings(recipe)
     )
 
 

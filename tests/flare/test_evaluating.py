@@ -114,6 +114,24 @@ def test_some_runs_with_other_noise_are_refused_where_that_would_lose_the_tests_
     assert names == ["zero-shot", "lora"] == tests.answered
 
 
+def test_settings_that_no_trained_run_reads_need_no_new_training(given, trained, tests):
+    other = {"flare.source_noise": "drop", "flare.mixup_block": 2, "flare.train_noise": 0.1}
+    assert all(written.up_to_date for written in commands.train(given(trained, **other)))
+    _, names = tests(given(trained, **other))
+    assert names == list(TRAINED)
+    tests(given(trained))
+    assert not tests.answered  # nor does a test without noise
+    noisy = given(trained, **other, **{"flare.test_noise": (0.0, 0.4)})
+    with pytest.raises(InputError, match=r"made with flare.test_noise = \[0.0\], and the recipe now has"):
+        tests(noisy, "lora")
+    written, _ = tests(noisy)
+    assert tests.answered == list(TRAINED)
+    written.path.write_text(written.path.read_text().replace(written.artifact.inputs[0].digest, "0" * 64))
+    with pytest.raises(InputError, match="is stale") as caught:
+        report(ExperimentFolder(trained))
+    assert "--set flare.source_noise=drop --set flare.test_noise=0.0,0.4" in caught.value.hint
+
+
 def test_an_untrained_run_that_is_asked_for_is_refused_with_the_line_that_trains_it(given, trained, tests):
     flare = FlareRun.parse("flare")
     for refused in (partial(tests, given(trained), "lora", "flare"),
@@ -288,7 +306,7 @@ def test_adapters_on_another_tuned_model_are_stale(given, trained):
     [
         ("flare.epochs", 1, 3),
         ("flare.lr", 2e-05, 0.5),
-        ("flare.train_noise", 0.0, 0.4),
+        ("flare.warmup", 0.1, 0.4),
         ("flare.english_epochs", None, 2),
         ("run.precision", "fp32", "bf16"),
     ],

@@ -1,5 +1,7 @@
 """Adapters on disk."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -35,6 +37,20 @@ def test_what_is_saved_is_what_is_loaded(xlmr, tmp_path):
     assert torch.equal(other_head.linear.weight, head.linear.weight)
     assert read_metadata(path)["language"] == "jav"
     assert [file.name for file in path.parent.iterdir()] == ["flare.safetensors"]
+
+
+@pytest.mark.parametrize("phi", [None, Phi.ADD])
+def test_settings_of_the_source_matter_only_to_adapters_that_read_it(xlmr, tmp_path, phi):
+    path = tmp_path / "flare.safetensors"
+    adapters = attach_flare(xlmr.model(), FlareSettings(phi=phi))
+    save_flare(path, adapters)
+    others = {"mask_padding": False, "source_norm": SourceNorm.INPUT, "source_layer_offset": 0}
+    for name, value in others.items():
+        other = attach_flare(xlmr.model(), FlareSettings(phi=phi, **{name: value}))
+        with nullcontext() if phi is None else pytest.raises(InputError, match="settings other than"):
+            restore_flare(path, other)
+    with pytest.raises(InputError, match="settings other than"):
+        restore_flare(path, attach_flare(xlmr.model(), FlareSettings(phi=phi, rank=3)))
 
 
 def test_equal_adapters_are_equal_bytes(xlmr, tmp_path):

@@ -10,7 +10,7 @@ from lslo_cli.flare import runs
 from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.noise import with_noise
-from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult, Prediction, TrainedRun
 from lslo_cli.flare.setup import prepare
 from lslo_cli.flare.transfer_methods import InputFusionMethod
 from lslo_cli.method.flare import FlareRun, SourceNoise
@@ -134,14 +134,57 @@ def test_tuning_and_tests_do_not_get_the_noise_of_training(monkeypatch):
     assert shares == [0, 0.3]
 
 
+EVERY = ["lora", "input-fusion", "input-fusion~0.4", "x-mixup", "flare:add-relu:1", "flare-mt:a"]
+
+
+def training(*runs, language="qsi"):
+    """A training of runs by name."""
+    records = [TrainedRun(run=run, method=run.partition(":")[0].partition("~")[0]) for run in runs]
+    return FlareTrainingResult(task="world", language=language, runs=records)
+
+
+def evaluation(*runs):
+    """A test of runs by name."""
+    tests = [Prediction(run=run, source="matched", score=50, answers="") for run in runs]
+    return FlareEvaluationResult.model_construct(predictions=tests)
+
+
+def stale(result, **settings):
+    """Whether settings of [flare] make a result stale that was made with the demo's."""
+    given = {f"flare.{key}": value for key, value in settings.items()}
+    return result.settings(resolve("flare-demo")) != result.settings(resolve("flare-demo", given))
+
+
 def test_other_noise_in_tests_leaves_trainings_as_they_are():
-    one, other = resolve("flare-demo"), resolve("flare-demo", {"flare.test_noise": (0.0, 0.2)})
-    assert FlareTrainingResult.settings(one) == FlareTrainingResult.settings(other)
-    assert FlareEvaluationResult.settings(one) != FlareEvaluationResult.settings(other)
-    trained = resolve("flare-demo", {"flare.train_noise": 0.2})
-    assert FlareTrainingResult.settings(one) != FlareTrainingResult.settings(trained)
-    added = resolve("flare-demo", {"flare.runs": (*one.flare.runs, "flare~0.2")})  # to a study that is there
-    assert FlareTrainingResult.settings(one) == FlareTrainingResult.settings(added)
+    assert not stale(training("flare:add-relu:1", "flare:add-relu:1~0.4"), test_noise=(0.0, 0.2))
+    assert stale(evaluation("lora"), test_noise=(0.0, 0.3))
+    runs = (*resolve("flare-demo").flare.runs, "flare~0.2")  # added to a study that is there
+    assert not stale(training("flare:add-relu:1"), runs=runs)
+
+
+@pytest.mark.parametrize(
+    ("settings", "read_by"),
+    [
+        ({"train_noise": 0.2}, ["input-fusion", "x-mixup", "flare:add-relu:1"]),
+        ({"source_noise": "drop"}, ["input-fusion~0.4"]),
+        ({"mixup_block": 2}, ["x-mixup"]),
+        ({"mask_padding": False}, ["flare:add-relu:1", "flare-mt:a"]),
+        ({"source_norm": "input"}, ["flare:add-relu:1", "flare-mt:a"]),
+        ({"rank": 2}, EVERY),
+    ],
+)
+def test_a_setting_makes_only_runs_that_read_it_stale(settings, read_by):
+    assert [run for run in EVERY if stale(training(run), **settings)] == read_by
+    assert stale(training(*EVERY), **settings)
+    assert stale(training("tuning", language="en"), **settings) == ("rank" in settings)
+
+
+def test_the_kind_of_noise_is_a_setting_of_tests_with_noise():
+    clean = resolve("flare-demo", {"flare.test_noise": (0.0,)})
+    other = resolve("flare-demo", {"flare.test_noise": (0.0,), "flare.source_noise": "drop"})
+    for run, same in (("lora", True), ("flare:add-relu:1", True), ("flare:add-relu:1~0.4", False)):
+        assert (evaluation(run).settings(clean) == evaluation(run).settings(other)) is same
+    assert stale(evaluation("lora"), source_noise="drop")
 
 
 @pytest.mark.parametrize("shares", [(), (0.2, 0.2), (1.5,)])
