@@ -146,7 +146,8 @@ def test_a_training_reads_the_rate_of_its_method_and_a_stage_its_own_epochs():
     for kind in (IndexStrategyResult, SubspaceResult):
         own = {kind.sections[-1]: {"epochs": 3}}
         recipes = ({}, {"fit": rate_of_full}, own, {**own, "fit": {"epochs": 4}}, {"fit": {"epochs": 4}})
-        plain, of_full, stage, both, longer = (kind.settings(Recipe.model_validate(each)) for each in recipes)
+        read = kind.model_construct().settings
+        plain, of_full, stage, both, longer = (read(Recipe.model_validate(each)) for each in recipes)
         assert plain == of_full and stage == both and longer != plain
 
 
