@@ -22,10 +22,10 @@ def test_many_brackets_side_by_side_are_not_deep():
 @pytest.mark.parametrize("brackets", [("[", "]"), ('{"a":', "}")])
 def test_json_nested_too_deep_is_refused_at_once(depth, brackets):
     opening, closing = brackets
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(ValueError, match="deep"):
         parse_json(opening * depth + "1" + closing * depth)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_json_that_no_file_can_hold_is_refused(text):
 @pytest.mark.parametrize("depth", [DEPTH + 2, 900, 2_000, 100_000])
 @pytest.mark.parametrize("write", [lambda n: f"a = {'[' * n}{']' * n}", lambda n: f"{'a.' * n}b = 1"])
 def test_toml_nested_too_deep_is_refused_at_once(depth, write):
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(ValueError, match="deep"):
         parse_toml(write(depth))
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 @pytest.mark.parametrize(
