@@ -237,6 +237,17 @@ def model_code(code: str) -> str:
     return _MODEL_CODES.get(code) or _BY_FORM.get(form) or _of_bcp47(form) or code
 
 
+def model_codes(own: Collection[str]) -> dict[str, str]:
+    """M2M's code for each of a model's own codes.
+
+    ``ku`` is Sorani in M2M. A model that has Sorani as ``ckb``, as MADLAD-400, means Kurmanji by it: ``kmr``.
+    """
+    codes = {code: model_code(code) for code in own}
+    if "ku" in codes and "ckb" in codes and "kmr" not in codes:
+        codes["ku"] = "kmr"
+    return codes
+
+
 def find_code(name: str, known: Collection[str]) -> str:
     """The code among ``known`` for a name: itself, M2M's code for it, or its only code with a script.
 

@@ -135,10 +135,15 @@ class Tokenizer:
 
     @property
     def digest(self) -> str:
-        """sha256 over the segmenter, its added words and all tokens by id, not over counts in dict.txt."""
+        """sha256 over the segmenter, its added words and all tokens by id, not over counts in dict.txt.
+
+        Also over the token of Kurmanji where that is ``ku``, which was once read as Sorani.
+        """
         family = "" if self.family is M2M else self.family.name
         words = repr(self.segmenter.words) if isinstance(self.segmenter, WordsAndPieces) else ""
-        named = "\n".join(self.tokens) + family + words
+        kurmanji = self.tokens[self._languages["kmr"]] if "kmr" in self._languages else ""
+        renamed = "kmr" if kurmanji == self.family.language_token("ku") else ""
+        named = "\n".join(self.tokens) + family + words + renamed
         return sha256(self.segmenter.content + named.encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:

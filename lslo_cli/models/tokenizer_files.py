@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.errors import InputError
-from lslo_cli.method.codes import model_code
+from lslo_cli.method.codes import model_codes
 from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.models.segmentation import HUB_TOKENIZER, SENTENCEPIECE, SPIECE, read_segmenter
 from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
@@ -129,14 +129,14 @@ def stated_languages(folder: Path) -> tuple[str, ...]:
 def language_ids(ids: Mapping[str, int], family: Family, stated: Collection[str] = ()) -> dict[str, int]:
     """The ids of language tokens, by the codes that experiments use: ``en``. ``stated`` are codes of more.
 
-    If two of the model's codes map to one, as ``ku`` and ``ckb`` of MADLAD-400, the second keeps its own.
+    If two of the model's codes map to one, as ``az`` and ``az_RU`` of MADLAD-400, the second keeps its own.
     """
     codes = {code: index for token, index in ids.items() if (code := family.code_of(token))}
     codes |= {code: ids[token] for code in stated if (token := family.language_token(code)) in ids}
+    usual = model_codes(codes)
     languages: dict[str, int] = {}
-    for code in sorted(codes, key=lambda code: model_code(code) != code):
-        usual = model_code(code)
-        languages[code if usual in languages else usual] = codes[code]
+    for code in sorted(codes, key=lambda code: usual[code] != code):
+        languages[code if usual[code] in languages else usual[code]] = codes[code]
     return languages
 
 

@@ -19,6 +19,7 @@ from lslo_cli.method.sites import Site
 from lslo_cli.method.strategy import paper
 from lslo_cli.models.base import load_base, save_base
 from lslo_cli.models.base_info import base_facts
+from lslo_cli.models.tokenizer_files import languages_in
 from lslo_cli.nn.attach import attach, site_module
 from lslo_cli.recipe import resolve
 from lslo_cli.search.beam import best, ranked_search
@@ -242,6 +243,18 @@ def test_the_facts_are_those_of_the_weights(pieces, tmp_path, own_head):
     assert facts.parameters == facts.shape.parameters == base.model.num_parameters()
     assert (facts.shape.attention_dim, facts.shape.ffn_dim) == (12, 24)
     assert facts.languages == ("en", "fr", "kk", "ber_Latn")
+
+
+def test_sorani_and_kurmanji_have_their_own_tokens(tmp_path, monkeypatch):
+    folder = write(tmp_path / "t5", train(languages=["en", "ku", "ckb"]))
+    tokenizer = load_base(str(folder)).tokenizer
+    for names, token in ((("ku", "ckb", "ckb_Arab"), "<2ckb>"), (("kmr", "kmr_Latn"), "<2ku>")):
+        for name in names:
+            assert tokenizer.tokens[tokenizer.source_ids([9], "en", name)[0]] == token
+    assert languages_in(folder) == tokenizer.languages == ("en", "kmr", "ku")
+    monkeypatch.setattr("lslo_cli.models.tokenizer_files.model_codes", lambda codes: {c: c for c in codes})
+    # Runs from when <2ku> was read as Sorani are of another base.
+    assert load_base(str(folder)).tokenizer.digest != tokenizer.digest
 
 
 def test_a_published_model_is_known_by_name():

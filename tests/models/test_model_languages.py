@@ -105,9 +105,21 @@ def test_a_recipe_whose_languages_the_tables_have_stays_as_it_is(folder):
     assert with_model_languages(known) is known
 
 
-def test_two_codes_of_a_model_that_are_one_here_stay_two():
-    ids = {f"<2{code}>": number for number, code in enumerate(["ckb", "ku", "az", "az_RU"])}
-    assert language_ids(ids, FAMILIES["madlad-400"]) == {"ku": 1, "az": 2, "ckb": 0, "az_RU": 3}
+@pytest.mark.parametrize(
+    ("own", "codes"),
+    [
+        ("az az_RU", "az az_RU"),
+        ("ckb ku", "ku kmr"),  # Sorani, Kurmanji
+        ("ku ckb", "kmr ku"),
+        ("ku", "ku"),
+        ("ckb", "ku"),
+        ("ku kmr", "ku kmr"),
+    ],
+)
+def test_codes_of_a_model_have_other_names_here_and_none_is_lost(own, codes):
+    ids = {f"<2{code}>": number for number, code in enumerate(own.split())}
+    found = language_ids(ids, FAMILIES["madlad-400"])
+    assert sorted(found, key=found.__getitem__) == codes.split()
 
 
 def test_a_language_that_only_the_model_has_is_classed_by_its_text(folder, write):
