@@ -9,7 +9,8 @@ from typing import Any
 
 from lslo_cli.errors import InputError
 from lslo_cli.method.codes import model_codes
-from lslo_cli.method.families import FAMILIES, Family
+from lslo_cli.method.families import FAMILIES, Family, models_of
+from lslo_cli.method.vocabularies import MBART_25
 from lslo_cli.models.segmentation import HUB_TOKENIZER, SENTENCEPIECE, SPIECE, read_segmenter
 from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
 from lslo_cli.parsing import parse_json
@@ -32,6 +33,9 @@ TOKENIZER_FILES = (
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"
 
+_MBART_25_TOKENIZERS = ("MBartTokenizer", "MBartTokenizerFast")
+"""transformers' names for the tokenizer of mBART-25."""
+
 _COPY_AGAIN = "copy or download it again"
 
 
@@ -39,7 +43,7 @@ def read_family(folder: Path) -> Family:
     """The family of a tokenizer: as recorded by lslo, or by the hub's files.
 
     If they name none, a tokenizer.json alone determines it by its language tokens. The default is M2M-124,
-    the scheme of lslo's own models.
+    the scheme of lslo's own models. Raises InputError for mBART-25, which reads ``x </s> [src]``.
     """
     present = {name for name in TOKENIZER_FILES if (folder / name).is_file()}
     settings = read_json(folder, HUB_SETTINGS) if HUB_SETTINGS in present else {}
@@ -56,6 +60,8 @@ def read_family(folder: Path) -> Family:
             return FAMILIES[content[entry]]
     if SMALL_100_CODE in present:
         return FAMILIES["small-100"]
+    if settings.get("tokenizer_class") in _MBART_25_TOKENIZERS:
+        raise _mbart_25_error(folder)
     for family in FAMILIES.values():
         if settings.get("tokenizer_class") in family.tokenizers or (
             family.sentencepiece_ids and SPIECE in present
@@ -66,9 +72,18 @@ def read_family(folder: Path) -> Family:
     if HUB_TOKENIZER in present and DICTIONARY not in present:
         tokens = {token for part in _fast_tokenizer_ids(folder) for token in part}
         for family in FAMILIES.values():
-            if family.is_bare and not tokens.isdisjoint(family.languages):
+            if family.is_bare and (found := tokens.intersection(family.languages)):
+                if family is FAMILIES["mbart-50"] and found <= {*MBART_25}:
+                    raise _mbart_25_error(folder)
                 return family
     return FAMILIES["m2m-124"]
+
+
+def _mbart_25_error(folder: Path) -> InputError:
+    return InputError(
+        f"the model in {folder} is an mBART-25, which reads languages at other places than mBART-50",
+        f"use mBART-50: {models_of('mbart-50')}",
+    )
 
 
 def segmenter_path(folder: Path) -> Path:

@@ -6,8 +6,10 @@ import pytest
 from sentencepiece import SentencePieceProcessor
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.vocabularies import MBART_25, MBART_50
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.models.tokenizer_files import read_family
 from lslo_cli.models.vocabulary import train_vocabulary
 
 LINES = ["the cat sees the small house", "a dog sleeps in the house", "the small dog sees a cat"]
@@ -84,3 +86,19 @@ def test_a_copy_of_m2m_124_from_the_hub_may_be_rounded_up(tmp_path, write_model)
     folder = write_model(tmp_path / "m2m", "m2m-124")
     tokens = Tokenizer.load(folder).vocab_size
     assert len(Tokenizer.load(folder, rows=tokens + 61).unused) == 61
+
+
+@pytest.mark.parametrize(
+    ("settings", "languages"),
+    [({"tokenizer_class": "MBartTokenizer"}, MBART_25), ({"src_lang": "en_XX"}, MBART_25), ({}, MBART_50)],
+)
+def test_mbart_25_is_not_taken_for_mbart_50(nllb, settings, languages):
+    tokens = [{"content": code, "id": number} for number, code in enumerate(languages)]
+    (nllb / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {}}, "added_tokens": tokens}))
+    (nllb / "tokenizer_config.json").write_text(json.dumps(settings))
+    if languages is MBART_50:
+        assert read_family(nllb).name == "mBART-50"
+    else:
+        with pytest.raises(InputError, match="is an mBART-25") as refused:
+            read_family(nllb)
+        assert "facebook/mbart-large-50-many-to-many-mmt" in refused.value.hint
