@@ -41,7 +41,7 @@ def _attach_nothing(model):
     return SimpleNamespace(route=Route(), parameters=lambda: [*model.parameters()])
 
 
-def stepped(model, put_on, again, shares_sources=False, precision=None):
+def stepped(model, put_on, again, shares_sources=False, precision=None, attention=0.2):
     """A loss, the gradients of what is trained, and the bytes that the loss kept for backward."""
     model.config.decoder_start_token_id = 2
     for parameter in model.parameters():  # norms that are not those of a new model
@@ -50,7 +50,7 @@ def stepped(model, put_on, again, shares_sources=False, precision=None):
     torch.manual_seed(4)
     for parameter in adapters.parameters() if put_on is not _attach_nothing else ():
         nn.init.normal_(parameter, std=0.3)
-    architecture_of(model).set_dropout(model, 0.3, attention=0.2, activation=0.1)
+    architecture_of(model).set_dropout(model, 0.3, attention=attention, activation=0.1)
     model.train()
     if again:
         recompute(model, adapters.route.recomputing)
@@ -90,6 +90,13 @@ def test_so_they_are_in_bf16(network):
         stepped(network(3, 2), _attach_by_language, again, precision=torch.bfloat16)
         for again in (False, True)
     ]
+    assert torch.equal(results[0][0], results[1][0])
+    assert all(map(torch.equal, results[0][1], results[1][1]))
+
+
+@pytest.mark.parametrize("put_on", [_attach_by_language, _attach_nothing])
+def test_so_they_are_where_attention_has_no_dropout_and_another_kernel(network, put_on):
+    results = [stepped(network(3, 2), put_on, again, attention=0.0) for again in (False, True)]
     assert torch.equal(results[0][0], results[1][0])
     assert all(map(torch.equal, results[0][1], results[1][1]))
 
