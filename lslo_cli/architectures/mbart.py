@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import MBartForConditionalGeneration, PreTrainedModel
@@ -15,6 +18,10 @@ class MBart(M2M100):
 
     model_type = "mbart"
     network = MBartForConditionalGeneration
+
+    def published(self, model: PreTrainedModel, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the keys by which CTranslate2 knows pre-norm layers and mBART-50."""
+        return {**config, "normalize_before": True, "tokenizer_class": "MBart50Tokenizer"}
 
     def embed_sources(self, encoder: Part, ids: Tensor) -> Tensor:
         x = encoder.layernorm_embedding(encoder.embed_tokens(ids) + encoder.embed_positions(ids))

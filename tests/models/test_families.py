@@ -357,6 +357,20 @@ def test_an_mbart_with_a_bias_of_its_logits_is_refused(tmp_path, write_model):
         load_base(str(folder))
 
 
+def test_ctranslate2_reads_an_mbart_whose_config_lacks_what_it_needs(tmp_path, write_model, text):
+    """That of transformers 5 says neither that layers are pre-norm nor that it is an mBART-50."""
+    pytest.importorskip("ctranslate2", reason="its converter writes the export")
+    folder = write_model(tmp_path / "mbart", "mbart-50")
+    assert (
+        not {"normalize_before", "tokenizer_class"} & json.loads((folder / "config.json").read_text()).keys()
+    )
+    given = {"langs": "en,fr", "model.name": str(folder), "data.path": str(text), "train.ranks": "2"}
+    recipe = resolve(None, {**given, "fit.epochs": 1, "run.device": "cpu", "run.threads": 1})
+    experiment = Experiment(recipe, ExperimentFolder(tmp_path / "results"), "lslo test")
+    run = tasks.train(experiment).artifact.result.run
+    assert export(experiment, run, tmp_path / "ct2", "ct2", source="en", target="fr") < 1e-3
+
+
 def test_nllb_without_tokenizer_json_has_the_same_ids(tmp_path, write_model):
     folder = write_model(tmp_path / "nllb", "nllb-200")
     full = load_base(str(folder)).tokenizer
