@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from lslo_cli.artifacts.again import line_again, line_of
+from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.pending import pending
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.results import TensorFile, TrainingResult
@@ -17,9 +19,10 @@ from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result, artifact_
 from lslo_cli.artifacts.writing import check_writable, replacing, unreadable, write_text
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_json
-from lslo_cli.wording import Command, Hint
+from lslo_cli.wording import Command, Hint, several
 
 __all__ = [
+    "beside_seeds",
     "check_belongs",
     "check_fresh",
     "check_writable",
@@ -28,6 +31,7 @@ __all__ = [
     "read_fresh",
     "read_tensor_path",
     "replacing",
+    "seeds_in",
     "write",
 ]
 
@@ -113,6 +117,30 @@ def kind_of(path: Path) -> str | None:
         return None
     found = _schema_id(document)
     return found.removeprefix("lslo/") if found else None
+
+
+def seeds_in(folder: ExperimentFolder) -> list[int]:
+    """The seeds of the index, the estimates and the runs in an experiment's folder itself, as far as read."""
+    runs = (*folder.trained_runs(), *folder.evaluated_runs())
+    paths = (folder.index_strategy, folder.subspace, folder.language_subspace)
+    found = set()
+    for path in (*paths, *(path for run in runs for path in (run.training, run.evaluation))):
+        with suppress(OSError, ValueError):
+            document = parse_json(path.read_bytes())
+            if _schema_id(document) and isinstance(document.get("seed"), int):
+                found.add(document["seed"])
+    return sorted(found)
+
+
+def beside_seeds(folder: ExperimentFolder) -> str:
+    """What to say where an experiment's folder holds seeds as ``seed-N/`` and others beside them; else ""."""
+    numbered = folder.seed_folders()
+    if not numbered or not (beside := seeds_in(folder)):
+        return ""
+    return (
+        f"left out seed {several(beside)} in {folder.path} itself: with folders seed-N/ only these are read "
+        f"(N = {several(numbered)})"
+    )
 
 
 def _schema_id(document: Any) -> str | None:

@@ -15,6 +15,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.options import OutputOptions
 
 if TYPE_CHECKING:
+    from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.tasks.experiment import Written
     from lslo_cli.tasks.plan import Plan
 
@@ -31,6 +32,14 @@ def say_next(options: OutputOptions, written: Sequence[Written], command: str, *
     """Name what was written, and the ``command`` that usually comes next with the flags it needs."""
     if not options.quiet:
         console.say(f"{_what_was_written(written)}; next: {options.command(command, *more)}")
+
+
+def say_beside(folder: ExperimentFolder) -> None:
+    """Say which seeds a folder holds beside its seed-N/, where only these are read."""
+    from lslo_cli.artifacts.store import beside_seeds
+
+    if note := beside_seeds(folder):
+        console.say(note)
 
 
 def show_plan(options: OutputOptions, plan: Plan) -> None:

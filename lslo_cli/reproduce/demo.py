@@ -55,15 +55,16 @@ def run_demo(
 ) -> DemoSummary:
     """Run the recipe ``demo`` for every seed; a repeated call skips jobs that are up to date.
 
-    ``runs`` replace those of the recipe's ``[reproduce]``, in the same form. One seed goes to ``demo/``,
-    several to ``demo/seed-N/`` beside ``study.md``; ``demo/report.html`` has the tables and figures of all.
+    ``runs`` replace those of the recipe's ``[reproduce]``, in the same form. ``seeds`` go to
+    ``demo/seed-N/``, several beside ``study.md``, and without any the recipe's seed goes to ``demo/``;
+    ``demo/report.html`` has the tables and figures of all.
     Raises UsageError for a run's name that cannot be parsed.
     """
     (target,) = find_targets([RECIPE])
     if runs:
         wanted = target.wanted.model_copy(update={"runs": (BASE_RUN, *runs)})
         target = Target(target.name, wanted, target.recipe_name)
-    jobs = jobs_of([target], results, seeds, command)
+    jobs = jobs_of([target], results, seeds, command, on_event)
     execute(jobs, processes, on_event)
     by_folder: dict[Path, list[Job]] = {}
     for job in jobs.values():

@@ -6,8 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
 from lslo_cli.errors import UsageError, nearest
+from lslo_cli.events import OnEvent, Warned, ignore
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.method.run_names import NAME, row_settings
@@ -18,6 +20,7 @@ from lslo_cli.reproduce.job import LAST, FlareStage, Job, JobKind, Jobs, Kind
 from lslo_cli.reproduce.targets import Target
 from lslo_cli.tasks import choices
 from lslo_cli.tasks.experiment import Experiment
+from lslo_cli.wording import several
 
 STAGES = {
     "index-strategy": Stage.WEIGHT_LEARN,
@@ -27,26 +30,33 @@ STAGES = {
 """The stages whose artifact an experiment has once."""
 
 
-def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], command: str) -> Jobs:
+def jobs_of(
+    targets: Sequence[Target], results: Path, seeds: Sequence[int], command: str, on_event: OnEvent = ignore
+) -> Jobs:
     """All jobs of ``targets``, in order of dependency.
 
-    A single seed, given or the recipe's, uses the experiment's folder; several use ``seed-N/`` below it, as
-    FLARE's always do. Raises UsageError for a run's name that cannot be parsed or whose settings are invalid,
-    and for resources of a job that there cannot be.
+    Seeds that are given use ``seed-N/`` below the experiment's folder, one as well as several, as FLARE's
+    always do; without them the recipe's uses the folder itself. ``on_event`` hears where a folder has both.
+    Raises UsageError for a run's name that cannot be parsed or whose settings are invalid, and for resources
+    of a job that there cannot be.
     """
     jobs: dict[str, Job] = {}
     for target in targets:
         if target.is_flares:
             jobs |= {job.label: job for job in flare_jobs(target, results, seeds, command)}
     wanted: Sequence[int | None] = seeds or [None]
+    wholes: dict[tuple[Path, int | None], None] = {}
     for seed in wanted:
         for target in targets:
             if target.is_flares:
                 continue
             place = target.recipe({"seed": seed}).experiment
-            if len(seeds) > 1:
+            wholes[results / place, seed] = None
+            if seeds:
                 place = f"{place}/seed-{seed}"
             _Experiment(target, seed, ExperimentFolder(results / place), place, command, jobs).add()
+    for folder, seed in wholes:
+        _note_beside(ExperimentFolder(folder), seed, on_event)
     for label, job in jobs.items():
         if job.kind is Stage.PRUNE_REPORT:  # after the run it counts, if that is among the jobs
             counted = [f"{label.rpartition('/')[0]}/{run}" for run in job.runs]
@@ -58,6 +68,27 @@ def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], comm
     own = {choices.run_name(Experiment(recipe, ExperimentFolder(results), command)) for recipe in recipes}
     _check_resources(ordered, own)
     return ordered
+
+
+def _note_beside(folder: ExperimentFolder, seed: int | None, on_event: OnEvent) -> None:
+    """Note what is to be made beside the seeds of a study, and what such a seed is made again in spite of."""
+    if seed is None:
+        if numbered := folder.seed_folders():
+            on_event(
+                Warned(
+                    f"{folder.path} holds seed {several(numbered)} in seed-N/: without --seeds, what is made "
+                    "is put beside these, where reports leave it out"
+                )
+            )
+        return
+    own = ExperimentFolder(folder.path / f"seed-{seed}")
+    if not own.has_artifacts() and seed in store.seeds_in(folder):
+        on_event(
+            Warned(
+                f"{folder.path} itself holds seed {seed}, which --seeds makes again in {own.path}; to use it "
+                f"instead, first move what {folder.path} holds of it there"
+            )
+        )
 
 
 def _check_resources(jobs: Jobs, own: Collection[str]) -> None:

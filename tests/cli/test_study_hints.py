@@ -69,6 +69,19 @@ def test_a_line_works_on_a_seed_and_not_beside_the_seeds(study, line, asked, nam
     assert line(*asked.split(), "--recipe", "st.toml") == named
 
 
+@pytest.mark.parametrize("asked", ["report", "plot schedule --text", "compare 2-2-8 base"])
+def test_what_lies_beside_the_seeds_of_a_study_is_said_to_be_left_out(study, written, lslo, tmp_path, asked):
+    note = "left out seed 3 in out/st itself: with folders seed-N/ only these are read (N = 1, 2)"
+    cells = dict.fromkeys(groups(study[1].languages), 20.0)
+    for seed in study.values():
+        seed.training("2-2-8-gps0.9")
+        seed.evaluation("2-2-8", cells)
+    assert note not in lslo(*asked.split(), "--recipe", "st.toml").stderr
+    written(tmp_path / "out/st", seed=3).training("2-2-8")
+    done = lslo(*asked.split(), "--recipe", "st.toml")
+    assert note in done.stderr, done.output
+
+
 def test_the_line_of_diff_leads_to_one_that_evaluates_in_that_seed(study, line):
     followed = line(*line("diff", "base", "2-2-8", "--recipe", "st.toml").split())
     assert followed == f"evaluate {IN_SEED_1} --seed 1 --run base"

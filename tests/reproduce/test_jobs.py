@@ -55,12 +55,31 @@ def test_everything_comes_after_what_it_needs(jobs):
     assert "small/seed-3/2-2-8-gps0.9" in everything["small/seed-3/prune-report"].needs
 
 
-def test_one_seed_lives_in_the_experiments_folder_and_several_below_it(jobs, tmp_path):
-    one, several = jobs("figure-1", seeds=(5,)), jobs("figure-1", seeds=(5, 6))
-    assert one["small/weight-learn"].experiment.folder.path == tmp_path / "results/small"
-    assert several["small/seed-6/weights"].experiment.folder.path == tmp_path / "results/small/seed-6"
-    assert [one["small/weight-learn"].experiment.recipe.seed] == [5]
-    assert several["small/seed-6/weight-learn"].experiment.recipe.seed == 6
+def test_seeds_that_are_given_live_below_the_experiments_folder_one_as_well_as_several(jobs, tmp_path):
+    plain, one, both = jobs("figure-1"), jobs("figure-1", seeds=(5,)), jobs("figure-1", seeds=(5, 6))
+    assert plain["small/weight-learn"].experiment.folder.path == tmp_path / "results/small"
+    assert one["small/seed-5/weights"].experiment.folder.path == tmp_path / "results/small/seed-5"
+    assert one["small/seed-5/weight-learn"].experiment.recipe.seed == 5
+    assert set(both) == {label.replace("seed-5", f"seed-{seed}") for label in one for seed in (5, 6)}
+
+
+def test_what_is_made_beside_the_seeds_of_a_study_or_again_as_one_of_them_is_said(small, tmp_path, written):
+    folder, table = tmp_path / "out/small", find_targets(["table-3"], small)
+
+    def said(*seeds):
+        notes = []
+        jobs_of(table, tmp_path / "out", seeds, "lslo test", notes.append)
+        return [note.text for note in notes]
+
+    written(folder, seed=2).training("2-2-8")
+    assert said() == [] and said(3) == []
+    (note,) = said(2, 3)
+    assert note.startswith(f"{folder} itself holds seed 2, which --seeds makes again in {folder}/seed-2;")
+    for seed in (2, 3):
+        written(folder / f"seed-{seed}", seed=seed).training("2-2-8")
+    assert said(2, 3) == []
+    (note,) = said()
+    assert note.startswith(f"{folder} holds seed 2, 3 in seed-N/: without --seeds, what is made")
 
 
 def test_without_a_recipe_each_table_is_of_the_languages_it_is_about(tmp_path):
@@ -196,10 +215,9 @@ def test_languages_that_only_the_base_model_has_are_taken_as_in_training(tmp_pat
 def test_what_is_made_remembers_the_recipe_and_what_was_given_but_no_row_of_a_table(small, tmp_path, seeds):
     results, given = tmp_path / "out", {"data.path": str(tmp_path), "fit.epochs": 3}
     made = jobs_of(find_targets(["table-3"], small, given), results, seeds, "lslo test")
-    (place,) = {job.experiment.folder.path for job in made.values()} if len(seeds) < 2 else {results}
     for job in made.values():
         seed = {"seed": job.experiment.recipe.seed} if seeds else {}
-        name = {"name": f"seed-{seed['seed']}"} if place == results else {}
+        name = {"name": f"seed-{seed['seed']}"} if seeds else {}
         assert job.experiment.memory == Memory(small, {"data.path": str(tmp_path), **seed, **name})
 
 

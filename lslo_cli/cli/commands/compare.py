@@ -13,7 +13,7 @@ from lslo_cli.cli.completion import offering, runs
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import seed_list, takes
 from lslo_cli.cli.options import BaseModelName, OutputOptions, TextOptions
-from lslo_cli.cli.run import print_artifacts
+from lslo_cli.cli.run import print_artifacts, say_beside
 from lslo_cli.errors import UsageError
 from lslo_cli.wording import counted, typed
 
@@ -59,6 +59,8 @@ def compare(options: CompareOptions) -> None:
     from lslo_cli.cli.progress import listening
     from lslo_cli.tasks.compare import compare as compared
 
+    if not options.quiet:
+        say_beside(experiment.folder)
     with listening(options.quiet) as on_event:
         written = compared(
             experiment,

@@ -19,7 +19,6 @@ from lslo_cli.wording import typed
 if TYPE_CHECKING:
     from lslo_cli.reproduce.demo import DemoSummary
 
-SEEDS = "2"
 MOST_JOBS = 2
 """Default number of processes: one seed has little more to run at a time, and each process takes memory."""
 
@@ -33,8 +32,13 @@ class DemoOptions(CommandOptions):
         ),
     ] = RESULTS
     seeds: Annotated[
-        str, Option("--seeds", metavar="LIST", help="One experiment for each of these seeds.")
-    ] = SEEDS
+        str | None,
+        Option(
+            "--seeds",
+            metavar="LIST",
+            help="One experiment for each of these seeds, in seed-N/; default: 2, without it.",
+        ),
+    ] = None
     runs: Annotated[
         str | None,
         Option(

@@ -15,6 +15,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import App, Flag, flags_of, split_commas, takes
 from lslo_cli.cli.options import metric_option
+from lslo_cli.cli.run import say_beside
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
 from lslo_cli.method.metrics import SPBLEU
@@ -94,7 +95,9 @@ class PlotOptions(ExperimentOptions):
         """The folders of its seeds, then those of ``--with``. Raises InputError where one holds nothing."""
         from lslo_cli.artifacts.folder import ExperimentFolder
 
-        seeds = self.chosen_folder().seeds()
+        folder = self.chosen_folder()
+        seeds = folder.seeds()
+        say_beside(folder)
         for path in self.others or ():
             more = ExperimentFolder(path).seeds()
             if not all(seed.has_artifacts() for seed in more):

@@ -13,6 +13,7 @@ from lslo_cli.cli.command_options import flags_of_place
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import split_commas, takes
 from lslo_cli.cli.options import metric_option
+from lslo_cli.cli.run import say_beside
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.wording import Command
@@ -79,11 +80,14 @@ def report(options: ReportOptions) -> None:
     form = format_of(options.form)
     metric = metric_option(options.metric)
     folders = options.folders or [options.folder(options.resolve()).path]
+    from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.artifacts.lock import write_locked
     from lslo_cli.artifacts.writing import OUTPUT
     from lslo_cli.report.building import Format, write
 
     formats = {Format(form) for _, form in outputs} or {Format(form)}
+    for folder in folders:
+        say_beside(ExperimentFolder(folder))
     document = document_of(folders, metric, numbers, Format.HTML in formats)
     if not outputs:
         print(write(document, Format(form)), end="")

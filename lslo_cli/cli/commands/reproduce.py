@@ -58,7 +58,7 @@ class ReproduceOptions(StageOptions):
         Option(
             "--seeds",
             metavar="LIST",
-            help="One experiment for each of these seeds, in seed-N/; default: the recipe's.",
+            help="One experiment for each of these seeds, in seed-N/; default: the recipe's, without it.",
         ),
     ] = None
     jobs: Annotated[
@@ -142,7 +142,7 @@ def reproduce(options: ReproduceOptions) -> None:
             options.targets, options.recipe, options.given(), options.assignments or (), on_event
         )
         line = line_for_record(options, *(target.recipe() for target in targets))
-        jobs = jobs_of(targets, options.results, seed_list(options.seeds), line)
+        jobs = jobs_of(targets, options.results, seed_list(options.seeds), line, on_event)
         if options.only:
             jobs = only(jobs, options.only)
         if options.print_jobs or options.dry_run:
