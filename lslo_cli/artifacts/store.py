@@ -120,11 +120,10 @@ def kind_of(path: Path) -> str | None:
 
 
 def seeds_in(folder: ExperimentFolder) -> list[int]:
-    """The seeds of the index, the estimates and the runs in an experiment's folder itself, as far as read."""
-    runs = (*folder.trained_runs(), *folder.evaluated_runs())
-    paths = (folder.index_strategy, folder.subspace, folder.language_subspace)
+    """The seeds of what was trained in an experiment's folder itself: index, estimates, runs."""
+    once = (folder.index_strategy, folder.subspace, folder.language_subspace)
     found = set()
-    for path in (*paths, *(path for run in runs for path in (run.training, run.evaluation))):
+    for path in (*once, *(run.training for run in folder.trained_runs())):
         with suppress(OSError, ValueError):
             document = parse_json(path.read_bytes())
             if _schema_id(document) and isinstance(document.get("seed"), int):

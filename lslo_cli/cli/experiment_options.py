@@ -89,13 +89,20 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         return recipe
 
     def memory(self) -> Memory:
-        """The settings given to earlier commands of the experiment, or of a study to those of its seeds."""
-        from lslo_cli.recipe import read_memory
+        """The settings given to earlier commands of the experiment, or of a study to those of its seeds.
+
+        Where a seed is given now and none was before, it is that of what was trained there.
+        """
+        from lslo_cli.artifacts.store import seeds_in
+        from lslo_cli.recipe import Memory, read_memory
 
         folder = self._place()
         remembering = self._remembering(folder)
         memory = read_memory(remembering.path)
-        return memory if remembering == folder else memory.of_study()
+        if remembering != folder:
+            return memory.of_study()
+        seeds = seeds_in(folder) if memory and "seed" in self._now().given.keys() - memory.given else []
+        return memory.adding(Memory(given={"seed": seeds[0]})) if len(seeds) == 1 else memory
 
     def _place(self) -> ExperimentFolder:
         """The folder that the given options select: what it remembers does not choose another."""

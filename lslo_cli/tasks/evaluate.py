@@ -36,7 +36,7 @@ from lslo_cli.tasks.experiment import Experiment, Upstream, Written, read_traini
 from lslo_cli.tasks.held_out import TrainedOn, check_held_out
 from lslo_cli.tasks.job import ArtifactJob, experiment_job
 from lslo_cli.tasks.model_card import write_card
-from lslo_cli.tasks.setup import Setup
+from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
 from lslo_cli.tasks.trained_for import check_trained_for, runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.translations import digest_of_translations, read_hypotheses, write_translations
 from lslo_cli.tasks.weights import load_weights
@@ -53,16 +53,25 @@ def evaluate(
     Runs of other languages are left out unless named, each with a note. A run whose evaluation is up to date
     is not translated again unless ``force``. An interrupted evaluation continues after its last finished
     batch, to the same result, and so does one with ``force``. One with some of the directions or rows of
-    another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`.
+    another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`. Raises for a run that does not fit or was
+    trained on the test text before any is evaluated.
     """
     folders = runs_to_evaluate(experiment, runs, on_event)
     experiment = with_new_languages(experiment, folders)
+    trainings = {
+        folder: read_training(experiment.folder, folder) for folder in folders if folder.name != BASE_RUN
+    }
+    if trainings and len(folders) > 1:  # else the only one is checked as it is evaluated
+        check_at_hand(experiment.recipe, testing=True)
+        setup = prepare(experiment.recipe, weights=False)
+        for folder, training in trainings.items():
+            trained_here(folder, training).check(setup)
     written = []
     for folder in folders:
-        if folder.name == BASE_RUN:
+        if folder not in trainings:
             written.append(evaluate_run(experiment, folder, None, force, on_event))
             continue
-        training = read_training(experiment.folder, folder)
+        training = trainings[folder]
         if training.seed != (seed := experiment.recipe.seed):
             told = f"{folder.name} was trained with seed {training.seed}, and the experiment's is {seed}"
             on_event(Noted(f"{told}: comparisons, reports and figures refuse a folder of two seeds"))

@@ -105,7 +105,9 @@ def test_what_is_given_now_counts_for_this_command_and_the_difference_is_said(be
     assert result.exit_code == 0, result.output
     said = result.stderr.replace("\n", " ")
     assert f"--data is {tiny.text} for this command; the experiment was started with text" in said
+    assert "--seed is 5 for this command; the experiment was started with 2" in said
     assert (begun / "experiment.toml").read_text() == before
+    assert TrainOptions(seed=5, quiet=True).experiment().memory.given["seed"] == 2
 
 
 def test_variables_are_remembered_too_and_a_later_one_counts(tiny, lslo, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
-from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
 from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Started
@@ -213,7 +213,10 @@ def test_rows_that_a_run_may_have_been_trained_on_are_not_held_out_to_test_it(fr
     remembering = replace(fresh(**held_out), memory=Memory(given={"data.hold_out": 2}))
     with pytest.raises(UsageError, match="may have been trained"):
         tasks.evaluate(remembering, runs=["all-rows"])
+    with pytest.raises(UsageError, match="'all-rows' may have been trained"):
+        tasks.evaluate(remembering)
     assert not (remembering.folder.path / MEMORY_FILE).exists()
+    assert not remembering.folder.run(BASE_RUN).evaluation.exists()
     with pytest.raises(UsageError, match="'divided' may have been trained"):
         tasks.evaluate(fresh(**held_out, seed=5), runs=["divided"])
     (written,) = tasks.evaluate(remembering, runs=["divided"])
