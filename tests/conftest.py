@@ -290,14 +290,14 @@ class WrittenExperiment:
         store.write(path, Artifact[type(result)](**(fields | replaced)))
         return path
 
-    def evaluation(self, run: str, cells: Mapping[str, float], **replaced: Any) -> Path:
+    def evaluation(self, run: str, cells: Mapping[str, float], beam: int = 5, **replaced: Any) -> Path:
         """Evaluate a run: every direction scores what ``cells`` say of its group.
 
         Its translations are those in its aligned files, if it has any.
         """
         group_of = grouping(self.languages)
         scores = {pair: cells[group_of(pair)] for pair in directions(self.languages)}
-        search, texts = {"beam": 5, "mode": "fairseq"}, self._hypotheses(self.path / "runs" / run, scores)
+        search, texts = {"beam": beam, "mode": "fairseq"}, self._hypotheses(self.path / "runs" / run, scores)
         digest = digest_of_translations(texts)
         result = scored(run, self.languages, scores, self.signature, search=search, hypotheses_digest=digest)
         return self.write(f"runs/{run}/evaluation.json", result, **replaced)

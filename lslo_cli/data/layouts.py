@@ -82,7 +82,8 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
     if not path.is_dir():
         raise InputError(
             f"no data folder at {path}",
-            "name a folder such as flores101_dataset, or a .tsv, .csv or .jsonl file",
+            "name a folder such as flores101_dataset, or a .tsv, .csv or .jsonl file"
+            + ("" if path.is_absolute() else "; relative paths, a recipe's too, begin at the working folder"),
         )
     # Reading all of them as one corpus would train on the test text.
     if split is None and len(splits := find_splits(path)) > 1:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.method.languages import resource_classes
 from lslo_cli.report.table import Column, Table, millions, two_decimals
 from lslo_cli.wording import counted
 
@@ -66,8 +68,12 @@ def find_runs(results: Path) -> list[Run]:
     """
     if not results.is_dir():
         raise InputError(f"no folder {results}", "name one that holds experiments with --results")
-    folders = sorted(path for path in results.rglob("runs/*") if path.is_dir() and any(path.glob("*.json")))
-    return [_read_run(results, RunFolder(path)) for path in folders]
+    found = sorted(glob("**/runs/*", root_dir=results, recursive=True))  # which follows links, unlike Path
+    folders = [
+        path for path in (results / each for each in found) if path.is_dir() and any(path.glob("*.json"))
+    ]
+    once = {path.resolve(): path for path in reversed(folders)}
+    return [_read_run(results, RunFolder(path)) for path in folders if once[path.resolve()] == path]
 
 
 def chosen(runs: Sequence[Run], where: Sequence[str] = (), sort: str | None = None) -> list[Run]:
@@ -174,7 +180,7 @@ def _read_run(results: Path, folder: RunFolder) -> Run:
         else results.resolve().name,
         run=folder.name,
         method=trained.method if trained else None,
-        ranks=_ranks(trained.ranks) if trained and trained.ranks else None,
+        ranks=_ranks(training) if training and training.result.ranks else None,
         pruned=trained.target_ratio if trained and trained.target_ratio else None,
         seed=artifacts[0].seed if artifacts else None,
         parameters=trained.trainable_parameters if trained else None,
@@ -187,9 +193,20 @@ def _read_run(results: Path, folder: RunFolder) -> Run:
     )
 
 
-def _ranks(ranks: dict[str, int]) -> str:
-    """Ranks in the order in which they first occur: ``2;8``."""
-    return ";".join(map(str, dict.fromkeys(ranks.values())))
+def _ranks(training: Artifact[TrainingResult]) -> str:
+    """Ranks by resource class, high first: ``2;2;8``; one if all are equal; else the lowest and highest."""
+    ranks = training.result.ranks
+    low, high = min(ranks.values()), max(ranks.values())
+    if low == high:
+        return str(low)
+    languages = [record.language() for record in training.languages if record.code in ranks]
+    classes = [
+        {ranks[each.code] for each in languages if each.resource is one}
+        for one in resource_classes(languages)
+    ]
+    if all(len(each) == 1 for each in classes):
+        return ";".join(str(rank) for each in classes for rank in each)
+    return f"{low} to {high}"
 
 
 def _condition(text: str, runs: Sequence[Run]) -> tuple[str, Callable[[Any, Any], bool], str]:

@@ -28,6 +28,7 @@ from lslo_cli.recipe import NAME_LENGTH, Method, PruneTargets, Recipe, recorded
 from lslo_cli.recipe.sections import PAPER_GPS
 from lslo_cli.tasks.experiment import Experiment, Upstream
 from lslo_cli.tasks.freshness import other_settings
+from lslo_cli.tasks.setup import Setup
 from lslo_cli.wording import several
 
 LEARNED, PAPER, AUTO = "learned", "paper", "auto"
@@ -220,16 +221,19 @@ def run_folder(experiment: Experiment, run: str | None) -> RunFolder:
     return folder
 
 
-def note_replaced(folder: RunFolder, recipe: Recipe, model: ModelIdentity, on_event: OnEvent) -> None:
-    """Note that training takes the place of a run that is there, and the settings that this one had."""
+def note_replaced(folder: RunFolder, setup: Setup) -> None:
+    """Note that training takes the place of a run that is there, and what other settings or text this had."""
     try:
         before = store.read(folder.training, TrainingResult)
     except InputError:
         if folder.training.exists():
-            on_event(Warned(f"this replaces run {folder.name}, which cannot be read"))
+            setup.on_event(Warned(f"this replaces run {folder.name}, which cannot be read"))
         return
-    other = several(other_settings(before, recipe, model)) or "the same settings"
-    on_event(Warned(f"this replaces run {folder.name}, trained with {other}"))
+    other = several(other_settings(before, setup.recipe, setup.model_identity))
+    if not other:
+        is_other = any(setup.digest_now(text) != text.digest for text in before.data)
+        other = "other text" if is_other else "the same settings"
+    setup.on_event(Warned(f"this replaces run {folder.name}, trained with {other}"))
 
 
 def run_name(experiment: Experiment) -> str:

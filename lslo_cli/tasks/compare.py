@@ -189,7 +189,8 @@ def _references(experiment: Experiment, evaluated: Evaluated) -> tuple[Corpus, S
     if corpus.digest != text.digest:
         raise InputError(
             f"{evaluated.path} was scored on other text than {recipe.data.path}, split '{text.split}'",
-            "give the recipe and the text that it was evaluated with",
+            "give the recipe and the text that it was evaluated with, or evaluate it on this one",
+            Command("evaluate"),
         )
     base = find_model(recipe.model.name, recipe.model.revision).folder
     metric = open_spbleu(MetricSettings(recipe.evaluate.metric_model, base))

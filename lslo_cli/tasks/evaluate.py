@@ -53,8 +53,8 @@ def evaluate(
     Runs of other languages are left out unless named, each with a note. A run whose evaluation is up to date
     is not translated again unless ``force``. An interrupted evaluation continues after its last finished
     batch, to the same result, and so does one with ``force``. One with some of the directions or rows of
-    another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`. Raises for a run that does not fit or was
-    trained on the test text before any is evaluated.
+    another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`. Before any run is evaluated, raises for
+    one that does not fit or was trained on the test text.
     """
     folders = runs_to_evaluate(experiment, runs, on_event)
     experiment = with_new_languages(experiment, folders)

@@ -118,7 +118,7 @@ def _training_plan(experiment: Experiment, command: str, run: str | None) -> Pla
     index, ranks, pruned = _choices(experiment, command, setup)
     if command == "train":
         folder = run_folder(experiment, run)
-        note_replaced(folder, setup.recipe, setup.model_identity, notes)
+        note_replaced(folder, setup)
         note_untested(setup)
         note_without_export(setup)
     work = _work(recipe, command, ranks.value, pruned)

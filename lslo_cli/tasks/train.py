@@ -83,7 +83,7 @@ def train(
         if current:
             job.setup.on_main(lambda: write_card(folder))
             return current
-        note_replaced(folder, job.setup.recipe, job.setup.model_identity, job.setup.on_event)
+        note_replaced(folder, job.setup)
         note_untested(job.setup)
         note_without_export(job.setup)
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks))

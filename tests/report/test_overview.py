@@ -32,6 +32,26 @@ def test_a_row_says_how_a_run_was_trained_and_what_it_scores(results):
     assert run.size == sum(path.stat().st_size for path in (results / "lang12/runs/full").iterdir())
 
 
+def test_ranks_are_those_of_the_classes_or_a_span(written, results):
+    runs = {run.run: run.ranks for run in find_runs(results)}
+    assert runs["2-2-8-gps0.9"] == "2;2;8"
+    experiment = written(results / "mine")
+    for name, ranks in {"a": {"en": 2, "fr": 3}, "b": {"en": 4, "fr": 4}, "c": {"en": 8, "wo": 2}}.items():
+        experiment.training(name, ranks=ranks)
+    found = {run.run: run.ranks for run in find_runs(results / "mine")}
+    assert found == {"a": "2 to 3", "b": "4", "c": "8;2"}
+
+
+def test_experiments_behind_links_are_found_once(results, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "linked").symlink_to(results / "lang12")
+    names = {run.run for run in find_runs(results)}
+    linked = find_runs(tmp_path / "out")
+    assert {run.run for run in linked} == names and {run.experiment for run in linked} == {"linked"}
+    (results / "again").symlink_to(results / "lang12")
+    assert len(find_runs(results)) == len(names)
+
+
 def test_the_base_has_scores_alone(results):
     (base,) = chosen(find_runs(results), ["run=base"])
     assert base.method is None and base.parameters is None and base.score is not None

@@ -49,6 +49,16 @@ def test_another_base_or_other_languages_are_not_the_same_settings(fresh, heard,
     assert f'model.name="{tiny.base}"' in note and 'langs="qta,qso,qki,qka"' in note
 
 
+def test_a_run_of_the_text_that_was_there_before_is_said_to_be_of_other_text(fresh, heard, tiny, tmp_path):
+    text = shutil.copytree(tiny.text, tmp_path / "text")
+    tasks.train(fresh(**RUN, **{"data.path": str(text)}))
+    (path,) = (text / "train").glob("qta.*")
+    first, second, *others = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([second, first, *others]) + "\n", encoding="utf-8")
+    tasks.train(fresh(**RUN, **{"data.path": str(text)}), on_event=heard)
+    assert replaced(heard.notes) == ["this replaces run 2-2-2, trained with other text"]
+
+
 def test_a_run_that_prunes_other_classes_or_matrices_stands_beside_the_papers(fresh, heard):
     pruned = {
         written.path.parent.name: written.artifact.result.pruned_languages

@@ -135,11 +135,25 @@ def _next(folder: ExperimentFolder, *whole: str) -> tuple[str, *tuple[object, ..
     trained = {run.name for run in folder.trained_runs()}
     if not names:
         return ("evaluate", *whole)
+    if not whole and _are_apart(_evaluations(folder, quiet=True)):
+        return ("evaluate", "--force")
     if names == [BASE_RUN]:
         return ("train",)
     if BASE_RUN not in names:
         return ("report", folder.path)
     return ("plot directions", *(() if trained & {*names} else ("--run", names[-1])))
+
+
+def _are_apart(evaluations: Sequence[Artifact[EvaluationResult]]) -> bool:
+    """Whether runs were translated with different search settings, so that nothing compares them."""
+    return any(run.result.search != evaluations[0].result.search for run in evaluations)
+
+
+def _evaluations(folder: ExperimentFolder, quiet: bool) -> list[Artifact[EvaluationResult]]:
+    """The evaluations of a folder that still hold."""
+    from lslo_cli.artifacts.evaluations import EvaluationResult
+
+    return _fresh([run.evaluation for run in folder.evaluated_runs()], EvaluationResult, quiet)
 
 
 def show_scores(
@@ -150,13 +164,12 @@ def show_scores(
     A summary in words precedes each table of spBLEU. Artifacts that are damaged or stale are left out, and
     named unless ``quiet``.
     """
-    from lslo_cli.artifacts.evaluations import EvaluationResult
     from lslo_cli.artifacts.results import TrainingResult
     from lslo_cli.report.quality import quality_table
     from lslo_cli.report.summary import summarise
 
     folder = experiment.folder
-    evaluations = _fresh([run.evaluation for run in folder.evaluated_runs()], EvaluationResult, quiet)
+    evaluations = _evaluations(folder, quiet)
     evaluations += [item.artifact for item in written if item.artifact not in evaluations]
     trained = _fresh([run.training for run in folder.trained_runs()], TrainingResult, quiet)
     trainings = [artifact.result for artifact in trained]
@@ -171,6 +184,8 @@ def show_scores(
         if metric == SPBLEU:
             console.show_sentences(summarise([{result.run: result for result in alike}], BASE_RUN))
         show_quality(quality_table(alike, trainings, metric))
+    if _are_apart(evaluations) and not quiet:
+        console.say("runs above in different tables were translated with different search settings")
 
 
 def _fresh(paths: Sequence[Path], result_type: type[R], quiet: bool) -> list[Artifact[R]]:
