@@ -35,20 +35,20 @@ def heard():
 
 
 @pytest.fixture(scope="session")
-def experiments(tiny):
+def experiments_in(tiny):
     """For a folder, what makes experiments in it, with other settings by dotted key."""
 
-    def experiments(folder):
+    def experiments_in(folder):
         return lambda **changes: Experiment(tiny.recipe(**changes), ExperimentFolder(folder), "lslo test")
 
-    return experiments
+    return experiments_in
 
 
 @pytest.fixture(scope="session")
-def run_all():
+def run_pipeline():
     """Run the commands but plot, with the main run and a baseline; artifacts by path."""
 
-    def run_all(experiment):
+    def run_pipeline(experiment):
         written = [
             tasks.weight_learn(experiment()),
             tasks.estimate_subspace(experiment()),
@@ -60,27 +60,27 @@ def run_all():
         folder = experiment().folder.path
         return {str(item.path.relative_to(folder)): item.artifact for item in written}
 
-    return run_all
+    return run_pipeline
 
 
 @pytest.fixture(scope="session")
-def finished(experiments, run_all, tmp_path_factory):
+def finished(experiments_in, run_pipeline, tmp_path_factory):
     """A folder in which everything has run, and the artifacts by path. Not to be changed."""
     folder = tmp_path_factory.mktemp("finished") / "tiny"
-    return folder, run_all(experiments(folder))
+    return folder, run_pipeline(experiments_in(folder))
 
 
 @pytest.fixture
-def there(experiments, finished, tmp_path):
+def finished_experiment(experiments_in, finished, tmp_path):
     """Experiments in a copy of the finished folder, which may be changed."""
     shutil.copytree(finished[0], tmp_path / "tiny")
-    return experiments(tmp_path / "tiny")
+    return experiments_in(tmp_path / "tiny")
 
 
 @pytest.fixture
-def fresh(experiments, tmp_path):
+def new_experiment(experiments_in, tmp_path):
     """Experiments in a folder that does not exist yet."""
-    return experiments(tmp_path / "results" / "tiny")
+    return experiments_in(tmp_path / "results" / "tiny")
 
 
 @pytest.fixture

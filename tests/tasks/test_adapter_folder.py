@@ -21,9 +21,9 @@ COMMIT = "c0ffee" * 6 + "abcd"
 
 
 @pytest.fixture
-def expected(there):
+def expected(finished_experiment):
     """The translations of the run by its name, and its folder."""
-    experiment = there()
+    experiment = finished_experiment()
     return translated(tasks.open_translator(experiment, RUN)), experiment.folder.run(RUN).path
 
 
@@ -87,53 +87,62 @@ def hub(monkeypatch, tmp_path) -> Iterator[dict[str, bytes]]:
 
 
 @pytest.mark.parametrize("part", ["", "adapter"])
-def test_a_folder_translates_as_its_run_does(there, expected, tmp_path, part):
+def test_a_folder_translates_as_its_run_does(finished_experiment, expected, tmp_path, part):
     lines, folder = expected
     moved = tmp_path / "elsewhere"
     shutil.copytree(folder / part, moved)
-    translator = tasks.open_translator(there(langs="qta,qso"), str(moved), given={"run.device": "cpu"})
+    translator = tasks.open_translator(
+        finished_experiment(langs="qta,qso"), str(moved), given={"run.device": "cpu"}
+    )
     assert translated(translator) == lines
 
 
 @pytest.mark.parametrize("inside", ["", "runs/copy"])
-def test_a_copy_of_a_run_is_opened_by_a_path_of_one_part(there, expected, tmp_path, monkeypatch, inside):
+def test_a_copy_of_a_run_is_opened_by_a_path_of_one_part(
+    finished_experiment, expected, tmp_path, monkeypatch, inside
+):
     lines, folder = expected
     moved = tmp_path / "elsewhere" / inside
     shutil.copytree(folder, moved)
     monkeypatch.chdir(moved.parent)
-    assert translated(tasks.open_translator(there(), f"./{moved.name}")) == lines
+    assert translated(tasks.open_translator(finished_experiment(), f"./{moved.name}")) == lines
     monkeypatch.chdir(moved)
-    assert translated(tasks.open_translator(there(), ".")) == lines
+    assert translated(tasks.open_translator(finished_experiment(), ".")) == lines
     with pytest.raises(InputError, match="is stale: it was made with base model") as error:
-        tasks.open_translator(there(), ".", given={"model.name": "world"})
+        tasks.open_translator(finished_experiment(), ".", given={"model.name": "world"})
     again = "lslo train --results ../../.. --name elsewhere --settings-of copy --run copy"
     assert str(error.value.line) == (again if inside else "")
 
 
-def test_a_model_that_was_trained_whole_is_opened_by_its_folder(there):
-    experiment = there()
+def test_a_model_that_was_trained_whole_is_opened_by_its_folder(finished_experiment):
+    experiment = finished_experiment()
     folder = experiment.folder.run("full").path
     opened = tasks.open_translator(experiment, str(folder), given={"run.device": "cpu"})
     assert opened.route is None
     assert translated(opened) == translated(tasks.open_translator(experiment, "full"))
 
 
-def test_adapters_are_loaded_from_the_hub_like_from_a_folder(there, expected, hub):
+def test_adapters_are_loaded_from_the_hub_like_from_a_folder(finished_experiment, expected, hub):
     lines, folder = expected
     for path in (folder / "adapter").iterdir():
         hub[path.name] = path.read_bytes()
     given = {"run.device": "cpu"}
-    assert translated(tasks.open_translator(there(), "someone/adapters", given=given)) == lines
+    assert translated(tasks.open_translator(finished_experiment(), "someone/adapters", given=given)) == lines
     hub.clear()  # from now on the copy in the cache serves
-    assert translated(tasks.open_translator(there(), f"someone/adapters@{COMMIT}", given=given)) == lines
+    assert (
+        translated(tasks.open_translator(finished_experiment(), f"someone/adapters@{COMMIT}", given=given))
+        == lines
+    )
 
 
-def test_what_the_hub_has_not_is_named_with_the_server(there, hub):
+def test_what_the_hub_has_not_is_named_with_the_server(finished_experiment, hub):
     with pytest.raises(InputError, match=r"'nobody/nothing' is neither a folder.*127\.0\.0\.1"):
-        tasks.open_translator(there(), "nobody/nothing")
+        tasks.open_translator(finished_experiment(), "nobody/nothing")
 
 
-def test_a_base_model_at_another_place_is_given_and_another_model_refused(there, expected, tiny, tmp_path):
+def test_a_base_model_at_another_place_is_given_and_another_model_refused(
+    finished_experiment, expected, tiny, tmp_path
+):
     lines, folder = expected
     adapter = tmp_path / "moved"
     shutil.copytree(folder / "adapter", adapter)
@@ -141,15 +150,15 @@ def test_a_base_model_at_another_place_is_given_and_another_model_refused(there,
     config["base_model_name_or_path"] = "/gone/base"
     (adapter / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="no folder '/gone/base'"):
-        tasks.open_translator(there(), str(adapter))
+        tasks.open_translator(finished_experiment(), str(adapter))
     given = {"model.name": str(tiny.base), "run.device": "cpu"}
-    assert translated(tasks.open_translator(there(), str(adapter), given=given)) == lines
+    assert translated(tasks.open_translator(finished_experiment(), str(adapter), given=given)) == lines
     with pytest.raises(UsageError, match="are for qta, qso, qki, qka, not qta, qso"):
-        tasks.open_translator(there(), str(adapter), given={**given, "langs": "qta,qso"})
+        tasks.open_translator(finished_experiment(), str(adapter), given={**given, "langs": "qta,qso"})
     config["base_model_digest"] = "0" * 64
     (adapter / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="belong to base model /gone/base"):
-        tasks.open_translator(there(), str(adapter), given=given)
+        tasks.open_translator(finished_experiment(), str(adapter), given=given)
 
 
 @pytest.mark.parametrize(
@@ -161,24 +170,24 @@ def test_a_base_model_at_another_place_is_given_and_another_model_refused(there,
         ('{"peft_type": "LORA"}', "holds adapters of type LORA, not lslo's"),
     ],
 )
-def test_a_folder_that_is_none_says_why(there, tmp_path, content, message):
+def test_a_folder_that_is_none_says_why(finished_experiment, tmp_path, content, message):
     folder = tmp_path / "other"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
     if content is not None:
         (folder / "adapter_config.json").write_text(content)
     with pytest.raises(InputError, match=message):
-        tasks.open_translator(there(), str(folder))
+        tasks.open_translator(finished_experiment(), str(folder))
 
 
-def test_weights_that_do_not_fit_their_config_are_refused(there, expected, tmp_path):
+def test_weights_that_do_not_fit_their_config_are_refused(finished_experiment, expected, tmp_path):
     adapter = tmp_path / "moved"
     shutil.copytree(expected[1] / "adapter", adapter)
     config = json.loads((adapter / "adapter_config.json").read_text())
     config["ranks"]["qta"] += 1
     (adapter / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="does not fit the file beside it that describes it"):
-        tasks.open_translator(there(), str(adapter), given={"run.device": "cpu"})
+        tasks.open_translator(finished_experiment(), str(adapter), given={"run.device": "cpu"})
 
 
 def test_the_config_names_no_place_on_this_machine_but_the_base_models(expected, tiny):

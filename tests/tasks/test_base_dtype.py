@@ -25,11 +25,11 @@ RUN = {"train.ranks": "2,2,2", "fit.epochs": 1, "train.gps": 0}
 
 
 @pytest.fixture(scope="module")
-def trained(experiments, tmp_path_factory):
+def trained(experiments_in, tmp_path_factory):
     """Experiments in a folder with a run on a base in bfloat16, which is called small."""
-    there = experiments(tmp_path_factory.mktemp("smaller") / "tiny")
-    tasks.train(there(**RUN, **SMALLER), run="small")
-    return there
+    finished_experiment = experiments_in(tmp_path_factory.mktemp("smaller") / "tiny")
+    tasks.train(finished_experiment(**RUN, **SMALLER), run="small")
+    return finished_experiment
 
 
 def is_compact(setup):
@@ -75,29 +75,29 @@ def test_a_merged_export_says_what_it_was_merged_into(trained, tmp_path):
     assert torch.equal(exported.get_input_embeddings().weight, rounded)
 
 
-def test_every_stage_trains_on_it(fresh):
-    tasks.weight_learn(fresh(**SMALLER, **{"weight_learn.epochs": 1}))
-    written = tasks.estimate_subspace(fresh(**SMALLER))
+def test_every_stage_trains_on_it(new_experiment):
+    tasks.weight_learn(new_experiment(**SMALLER, **{"weight_learn.epochs": 1}))
+    written = tasks.estimate_subspace(new_experiment(**SMALLER))
     assert written.artifact.recipe["run"]["base_dtype"] == "bfloat16"
 
 
-def test_where_all_weights_are_trained_it_is_refused(fresh, tmp_path):
+def test_where_all_weights_are_trained_it_is_refused(new_experiment, tmp_path):
     with pytest.raises(UsageError, match=r"run\.base_dtype bfloat16 is for a base model that stays frozen"):
-        tasks.train(fresh(**SMALLER, **{"train.method": "full"}))
+        tasks.train(new_experiment(**SMALLER, **{"train.method": "full"}))
     with pytest.raises(UsageError, match="this trains one"):
-        train_base(fresh(**SMALLER).recipe, tmp_path / "base", "lslo base train")
+        train_base(new_experiment(**SMALLER).recipe, tmp_path / "base", "lslo base train")
     with pytest.raises(UsageError, match="FLARE's task model"):
-        prepare_flare(fresh(**SMALLER).recipe)
+        prepare_flare(new_experiment(**SMALLER).recipe)
 
 
-def test_after_full_fine_tuning_no_base_is_frozen(there):
-    (written,) = tasks.evaluate(there(**SMALLER), runs=["full"])
+def test_after_full_fine_tuning_no_base_is_frozen(finished_experiment):
+    (written,) = tasks.evaluate(finished_experiment(**SMALLER), runs=["full"])
     assert written.artifact.recipe["run"]["base_dtype"] == "float32"
 
 
-def test_four_bits_are_refused_without_cuda_or_bitsandbytes(fresh, monkeypatch):
+def test_four_bits_are_refused_without_cuda_or_bitsandbytes(new_experiment, monkeypatch):
     with pytest.raises(UsageError, match="4bit needs CUDA and bitsandbytes; here a CUDA device") as caught:
-        tasks.train(fresh(**{"run.base_dtype": "4bit", "train.ranks": "2,2,2"}))
+        tasks.train(new_experiment(**{"run.base_dtype": "4bit", "train.ranks": "2,2,2"}))
     assert "lslo[4bit]" in caught.value.hint
     monkeypatch.setattr("lslo_cli.training.device.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="here bitsandbytes is missing"):

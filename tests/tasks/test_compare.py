@@ -18,7 +18,7 @@ RUN = "2-2-8-gps0.9"
 
 
 @pytest.fixture
-def seeds(experiments, finished, tmp_path):
+def seeds(experiments_in, finished, tmp_path):
     """An experiment of two seeds that found the same."""
     for seed in (2, 10):
         folder = shutil.copytree(finished[0], tmp_path / "tiny" / f"seed-{seed}")
@@ -26,15 +26,15 @@ def seeds(experiments, finished, tmp_path):
             doctored(run.evaluation, EvaluationResult, seed=seed)
         for run in ExperimentFolder(folder).trained_runs():
             doctored(run.training, TrainingResult, seed=seed)
-    return experiments(tmp_path / "tiny")
+    return experiments_in(tmp_path / "tiny")
 
 
 def scores(finished, run):
     return finished[1][f"runs/{run}/evaluation.json"].result
 
 
-def test_one_seed_has_differences_and_shows_nothing(there, finished):
-    (written,) = tasks.compare(there(), [RUN, "base"], resamples=200)
+def test_one_seed_has_differences_and_shows_nothing(finished_experiment, finished):
+    (written,) = tasks.compare(finished_experiment(), [RUN, "base"], resamples=200)
     assert written.path.name == f"{RUN}-vs-base.json"
     result = store.read(written.path, ComparisonResult).result
     ours, theirs = scores(finished, RUN), scores(finished, "base")
@@ -53,9 +53,11 @@ def test_one_seed_has_differences_and_shows_nothing(there, finished):
     assert low < high
 
 
-def test_a_run_against_itself_differs_by_nothing_on_any_resample(there):
-    shutil.copytree(there().folder.run("base").path, there().folder.run("copy").path)
-    (written,) = tasks.compare(there(), ["base", "copy"], resamples=100)
+def test_a_run_against_itself_differs_by_nothing_on_any_resample(finished_experiment):
+    shutil.copytree(
+        finished_experiment().folder.run("base").path, finished_experiment().folder.run("copy").path
+    )
+    (written,) = tasks.compare(finished_experiment(), ["base", "copy"], resamples=100)
     assert {(row.difference, row.over_sentences) for row in written.artifact.result.rows} == {(0, (0, 0))}
 
 
@@ -78,8 +80,8 @@ def test_seeds_are_paired_and_may_be_chosen(seeds):
     assert one.artifact.result.rows[0].over_sentences == pytest.approx(result.rows[0].over_sentences)
 
 
-def test_the_average_on_a_resample_is_the_mean_over_directions_of_that_resample(there):
-    (written,) = tasks.compare(there(), [RUN, "base"], resamples=100)
+def test_the_average_on_a_resample_is_the_mean_over_directions_of_that_resample(finished_experiment):
+    (written,) = tasks.compare(finished_experiment(), [RUN, "base"], resamples=100)
     rows = [row for row in written.artifact.result.rows if row.scope == "direction"]
     (average,) = [row for row in written.artifact.result.rows if row.scope == "average"]
     assert average.difference == pytest.approx(fmean(row.difference for row in rows))
@@ -87,9 +89,9 @@ def test_the_average_on_a_resample_is_the_mean_over_directions_of_that_resample(
     assert average.over_sentences[1] - average.over_sentences[0] < widest
 
 
-def test_the_lock_is_free_while_runs_are_compared(there):
+def test_the_lock_is_free_while_runs_are_compared(finished_experiment):
     """A lock that is held would not be waited for here: the wait fails at once."""
-    experiment, heard = there(), []
+    experiment, heard = finished_experiment(), []
     path = experiment.folder.comparison(RUN, "base")
 
     def listen(event):
@@ -100,51 +102,55 @@ def test_the_lock_is_free_while_runs_are_compared(there):
     assert len(heard) == 3 and written.path == path and path.is_file()
 
 
-def test_fewer_than_two_runs_are_refused(there):
+def test_fewer_than_two_runs_are_refused(finished_experiment):
     with pytest.raises(UsageError, match="takes two runs or more"):
-        tasks.compare(there(), ["base", "base"])
+        tasks.compare(finished_experiment(), ["base", "base"])
 
 
-def test_a_seed_does_not_count_twice(there, seeds):
+def test_a_seed_does_not_count_twice(finished_experiment, seeds):
     with pytest.raises(UsageError, match="seed 2 is named twice"):
-        tasks.compare(there(), [RUN, "base"], seeds=[2, 2])
+        tasks.compare(finished_experiment(), [RUN, "base"], seeds=[2, 2])
 
 
-def test_a_run_or_a_seed_that_is_not_there_is_named(there, seeds):
+def test_a_run_or_a_seed_that_is_not_there_is_named(finished_experiment, seeds):
     with pytest.raises(InputError, match="evaluations of both 'base' and 'nothing'") as error:
-        tasks.compare(there(), ["base", "nothing"])
+        tasks.compare(finished_experiment(), ["base", "nothing"])
     assert f"evaluated there: {RUN}, base, full" in error.value.message
-    place = f"--results {there().folder.path} --name seed-2 --seed 2"
+    place = f"--results {finished_experiment().folder.path} --name seed-2 --seed 2"
     assert error.value.hint == f"evaluate them: lslo evaluate {place} --run base --run nothing"
     with pytest.raises(InputError, match="no seed 7 in") as error:
         tasks.compare(seeds(), ["base", "full"], seeds=[7])
     assert "seeds there: 2, 10" in error.value.hint
 
 
-def test_translations_that_were_changed_are_refused(there):
-    path = there().folder.run("base").whole.hypotheses / "qta-qso.txt"
+def test_translations_that_were_changed_are_refused(finished_experiment):
+    path = finished_experiment().folder.run("base").whole.hypotheses / "qta-qso.txt"
     path.write_text(path.read_text(encoding="utf-8").replace("\n", " x\n"), encoding="utf-8")
     with pytest.raises(InputError, match="are not those that evaluation.json was made from") as error:
-        tasks.compare(there(), [RUN, "base"], resamples=100)
+        tasks.compare(finished_experiment(), [RUN, "base"], resamples=100)
     assert "--run base --force" in error.value.hint
     path.unlink()
     with pytest.raises(InputError, match="cannot read the translations"):
-        tasks.compare(there(), [RUN, "base"], resamples=100)
+        tasks.compare(finished_experiment(), [RUN, "base"], resamples=100)
 
 
-def test_other_text_or_another_metric_than_was_scored_with_is_refused(there, tiny, tmp_path):
+def test_other_text_or_another_metric_than_was_scored_with_is_refused(finished_experiment, tiny, tmp_path):
     text = shutil.copytree(tiny.text, tmp_path / "text")
     line = (text / "test" / "qta.test").read_text(encoding="utf-8")
     (text / "test" / "qta.test").write_text(f"another {line}", encoding="utf-8")
     with pytest.raises(InputError, match="was scored on other text"):
-        tasks.compare(there(**{"data.path": str(text)}), [RUN, "base"], resamples=100)
+        tasks.compare(finished_experiment(**{"data.path": str(text)}), [RUN, "base"], resamples=100)
     other = tiny.folder / "nowhere.model"
     with pytest.raises(InputError, match="no sentencepiece model"):
-        tasks.compare(there(**{"evaluate.metric_model": str(other)}), [RUN, "base"], resamples=100)
-    there().folder.run("full").evaluation.unlink()  # else an evaluation of fewer rows lies beside it
-    tasks.evaluate(there(**{"data.test_rows": 2}), runs=["full"])
+        tasks.compare(
+            finished_experiment(**{"evaluate.metric_model": str(other)}), [RUN, "base"], resamples=100
+        )
+    finished_experiment().folder.run(
+        "full"
+    ).evaluation.unlink()  # else an evaluation of fewer rows lies beside it
+    tasks.evaluate(finished_experiment(**{"data.test_rows": 2}), runs=["full"])
     with pytest.raises(InputError, match=r"different test texts: .* 3 rows \(.*\) and .* 2 rows"):
-        tasks.compare(there(), [RUN, "full"], resamples=100)
+        tasks.compare(finished_experiment(), [RUN, "full"], resamples=100)
 
 
 def doctored(path, kind, **parts):
@@ -153,18 +159,18 @@ def doctored(path, kind, **parts):
     store.write(path, artifact.model_copy(update=parts))
 
 
-def test_another_search_or_base_model_is_refused_as_a_report_does(there):
-    run = there().folder.run("full")
+def test_another_search_or_base_model_is_refused_as_a_report_does(finished_experiment):
+    run = finished_experiment().folder.run("full")
     artifact = store.read(run.evaluation, EvaluationResult)
     other = artifact.model.model_copy(update={"digest": "c" * 64})
     doctored(run.evaluation, EvaluationResult, model=other)
     with pytest.raises(InputError, match="with different base models: .*cccccc.* and ") as error:
-        tasks.compare(there(), ["full", "base"], resamples=100)
+        tasks.compare(finished_experiment(), ["full", "base"], resamples=100)
     assert "keep each base model in its own experiment" in error.value.hint
     run.evaluation.unlink()
-    tasks.evaluate(there(**{"evaluate.beam": 1}), runs=["full"])
+    tasks.evaluate(finished_experiment(**{"evaluate.beam": 1}), runs=["full"])
     with pytest.raises(InputError, match="with different search settings: beam 1 and beam 2"):
-        tasks.compare(there(), ["full", "base"], resamples=100)
+        tasks.compare(finished_experiment(), ["full", "base"], resamples=100)
 
 
 def test_a_copy_of_a_seed_is_no_other_seed(seeds):

@@ -95,16 +95,16 @@ def test_a_quick_estimate_trains_on_a_sample_and_measures_gains_on_all_direction
     assert len(result.pruned.rows) == len(full.pruned.rows)
 
 
-def test_a_plan_of_a_quick_estimate_counts_its_directions(fresh):
-    facts = dict(tasks.plan(fresh(**{"estimate_subspace.quick": True}), "estimate-subspace").facts)
+def test_a_plan_of_a_quick_estimate_counts_its_directions(new_experiment):
+    facts = dict(tasks.plan(new_experiment(**{"estimate_subspace.quick": True}), "estimate-subspace").facts)
     assert facts["trains on"] == "8 of 12 directions"
 
 
-def test_a_quick_estimate_and_named_directions_exclude_each_other(fresh):
+def test_a_quick_estimate_and_named_directions_exclude_each_other(new_experiment):
     named = {"estimate_subspace.quick": True, "data.directions": ["qta-*"]}
     for ask in (tasks.estimate_subspace, lambda asked: tasks.plan(asked, "estimate-subspace")):
         with pytest.raises(UsageError, match="'estimate_subspace.quick' draws directions"):
-            ask(fresh(**named))
+            ask(new_experiment(**named))
 
 
 def test_the_overlap_of_two_languages_is_the_cosine_of_their_updates(setup):
@@ -172,7 +172,7 @@ def test_all_languages_start_with_the_same_rank(tiny):
 
 
 @pytest.mark.parametrize("fault", ["gaps", "long"])
-def test_languages_without_dev_text_are_named_before_training(fresh, text_with, heard, fault):
+def test_languages_without_dev_text_are_named_before_training(new_experiment, text_with, heard, fault):
     """The rows that are not trained on, of which dev rows are drawn, lack qka or are all too long."""
     text = text_with("train", **({"qka": range(6)} if fault == "gaps" else {}))
     if fault == "long":
@@ -183,73 +183,75 @@ def test_languages_without_dev_text_are_named_before_training(fresh, text_with, 
     dev = {"data.path": text, "data.dev_rows": 4}
     message = f"dev rows have no sentence pair of at most 256 tokens for {lacking}"
     with pytest.raises(InputError, match=message) as error:
-        tasks.estimate_subspace(fresh(**dev), on_event=heard)
+        tasks.estimate_subspace(new_experiment(**dev), on_event=heard)
     assert "--dev-rows" in error.value.hint and "--langs" in error.value.hint
     assert "subspace estimation" not in heard.tasks
     with pytest.raises(InputError, match=message):
-        tasks.plan(fresh(**dev), "estimate-subspace")
+        tasks.plan(new_experiment(**dev), "estimate-subspace")
 
 
-def test_a_note_says_that_what_is_ranked_has_not_been_trained(fresh, heard):
+def test_a_note_says_that_what_is_ranked_has_not_been_trained(new_experiment, heard):
     """The first update has a learning rate of 0, and here it is the first epoch."""
     one_update = {"fit.max_tokens": 100_000}
-    tasks.estimate_subspace(fresh(**one_update), on_event=heard)
+    tasks.estimate_subspace(new_experiment(**one_update), on_event=heard)
     (note,) = [note for note in heard.notes if "ranks zeros" in note]
     assert "the adapters of qta, qso, qki, qka have not been trained" in note
     assert "--start-epoch 2 --epochs 4" in note
     heard.clear()
     later = {"estimate_subspace.start_epoch": 2, "estimate_subspace.epochs": 4}
-    tasks.estimate_subspace(fresh(**one_update, **later), on_event=heard)
+    tasks.estimate_subspace(new_experiment(**one_update, **later), on_event=heard)
     assert not [note for note in heard.notes if "ranks zeros" in note]
 
 
-def test_training_says_so_too_of_the_languages_that_it_prunes(fresh, heard):
+def test_training_says_so_too_of_the_languages_that_it_prunes(new_experiment, heard):
     one_update = {"fit.max_tokens": 100_000, "train.ranks": "2,2,2", "train.gps": 0.5}
-    tasks.train(fresh(**one_update, **{"train.gps_classes": ["high"]}), on_event=heard)
+    tasks.train(new_experiment(**one_update, **{"train.gps_classes": ["high"]}), on_event=heard)
     (note,) = [note for note in heard.notes if "ranks zeros" in note]
     assert "the adapters of qta, qso have not been trained yet, so only their order decides" in note
     assert "--gps-start 2 --epochs 4" in note
     heard.clear()
     later = {"train.gps_start": 2, "fit.epochs": 4}
-    tasks.train(fresh(**one_update, **later), run="later", on_event=heard)
+    tasks.train(new_experiment(**one_update, **later), run="later", on_event=heard)
     assert not [note for note in heard.notes if "ranks zeros" in note]
     with pytest.raises(UsageError, match=r"'train.gps_start' cannot be 0"):
-        fresh(**{"train.gps_start": 0})
+        new_experiment(**{"train.gps_start": 0})
 
 
 @pytest.mark.parametrize("mean", [0.1, 0.12])
-def test_a_mean_rank_that_gives_no_language_a_rank_is_refused_before_training(fresh, heard, mean):
+def test_a_mean_rank_that_gives_no_language_a_rank_is_refused_before_training(new_experiment, heard, mean):
     for ask in (
         lambda asked: tasks.estimate_subspace(asked, on_event=heard),
         lambda asked: tasks.plan(asked, "estimate-subspace"),
     ):
         with pytest.raises(UsageError, match=f"--mean-rank {mean} gives 4 languages no rank") as error:
-            ask(fresh(**{"estimate_subspace.mean_rank": mean}))
+            ask(new_experiment(**{"estimate_subspace.mean_rank": mean}))
         assert "--mean-rank 4" in error.value.hint and "--budget" not in error.value.hint
     assert not heard.tasks
 
 
-def test_an_estimate_is_resumed_with_another_mean_rank_and_the_same_index_by_name(fresh, heard, monkeypatch):
+def test_an_estimate_is_resumed_with_another_mean_rank_and_the_same_index_by_name(
+    new_experiment, heard, monkeypatch
+):
     def full(*_):
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr("lslo_cli.tasks.estimate_subspace.dev_gains", full)
         with pytest.raises(OSError, match="no space"):
-            tasks.estimate_subspace(fresh())
+            tasks.estimate_subspace(new_experiment())
     other = {"estimate_subspace.mean_rank": 2.0, "estimate_subspace.index": "paper"}
-    resumed = tasks.estimate_subspace(fresh(**other), resume=True, on_event=heard).artifact.result
+    resumed = tasks.estimate_subspace(new_experiment(**other), resume=True, on_event=heard).artifact.result
     assert "resuming subspace estimation after epoch 3 of 3" in heard.notes
     assert sum(resumed.ranks.values()) == 8
 
 
-def test_a_ratio_that_prunes_a_whole_pool_is_refused_before_training(fresh, heard):
+def test_a_ratio_that_prunes_a_whole_pool_is_refused_before_training(new_experiment, heard):
     message = "--target-ratio 0.9999 prunes all of 2,560 entries that are ranked together"
     with pytest.raises(UsageError, match=message) as error:
-        tasks.estimate_subspace(fresh(**{"estimate_subspace.target_ratio": 0.9999}), on_event=heard)
+        tasks.estimate_subspace(new_experiment(**{"estimate_subspace.target_ratio": 0.9999}), on_event=heard)
     assert error.value.hint == "give --target-ratio 0.9996 or less"
     with pytest.raises(UsageError, match="--gps 0.99 prunes all of 32 entries") as error:
-        tasks.train(fresh(**{"train.gps": 0.99, "train.ranks": "2,2,2"}), on_event=heard)
+        tasks.train(new_experiment(**{"train.gps": 0.99, "train.ranks": "2,2,2"}), on_event=heard)
     assert error.value.hint == "give --gps 0.9687 or less"
-    tasks.train(fresh(**{"train.gps": 0.9687, "train.ranks": "2,2,2"}))
+    tasks.train(new_experiment(**{"train.gps": 0.9687, "train.ranks": "2,2,2"}))
     assert not heard.tasks

@@ -20,19 +20,21 @@ def evaluated(where, results, given):
 
 
 @pytest.fixture
-def moved(there, tmp_path):
+def moved(finished_experiment, tmp_path):
     """A copy of the run's adapters elsewhere, in a folder called ``mine``."""
-    return shutil.copytree(there().folder.run(RUN).path / "adapter", tmp_path / "elsewhere" / "mine")
+    return shutil.copytree(
+        finished_experiment().folder.run(RUN).path / "adapter", tmp_path / "elsewhere" / "mine"
+    )
 
 
 @pytest.fixture
-def given(there):
+def given(finished_experiment):
     """What adapters alone do not say: the text and the machine."""
-    return {"run.device": "cpu", "data.path": there().recipe.data.path, "name": "other"}
+    return {"run.device": "cpu", "data.path": finished_experiment().recipe.data.path, "name": "other"}
 
 
-def test_adapters_from_elsewhere_have_the_scores_of_their_run(there, moved, given):
-    experiment = there()
+def test_adapters_from_elsewhere_have_the_scores_of_their_run(finished_experiment, moved, given):
+    experiment = finished_experiment()
     (by_name,) = tasks.evaluate(experiment, runs=[RUN])
     written = evaluated(moved, experiment.folder.path.parent, given)
     assert written.path == experiment.folder.path.parent / "other" / "runs" / "mine" / "evaluation.json"
@@ -44,7 +46,7 @@ def test_adapters_from_elsewhere_have_the_scores_of_their_run(there, moved, give
     assert evaluated(moved, experiment.folder.path.parent, given).up_to_date
 
 
-def test_a_plan_refuses_adapters_of_another_base(there, tiny, moved, given, tmp_path):
+def test_a_plan_refuses_adapters_of_another_base(finished_experiment, tiny, moved, given, tmp_path):
     copy = shutil.copytree(tiny.base, tmp_path / "copy")
     experiment, run, trained = run_at(str(moved), tmp_path / "results", {**given, "model.name": str(copy)})
     tasks.evaluation_plan(experiment.recipe, [run], [trained])
@@ -53,16 +55,16 @@ def test_a_plan_refuses_adapters_of_another_base(there, tiny, moved, given, tmp_
         tasks.evaluation_plan(experiment.recipe, [run], [trained])
 
 
-def test_a_run_of_the_experiment_may_be_named_by_its_folder(there):
-    experiment = there()
+def test_a_run_of_the_experiment_may_be_named_by_its_folder(finished_experiment):
+    experiment = finished_experiment()
     folder = experiment.folder.run(RUN).path
     given = {"name": experiment.folder.path.name, "run.device": "cpu"}
     written = evaluated(folder, experiment.folder.path.parent, given)
     assert written.path == folder / "evaluation.json"
 
 
-def test_another_run_of_the_name_is_left_alone(there, moved, given):
-    experiment = there()
+def test_another_run_of_the_name_is_left_alone(finished_experiment, moved, given):
+    experiment = finished_experiment()
     other = shutil.copytree(experiment.folder.run("full").path, moved.parent / RUN)
     with pytest.raises(UsageError, match=f"already has a run '{RUN}', other than that of"):
         run_at(str(other), experiment.folder.path.parent, {"name": experiment.folder.path.name})
@@ -70,15 +72,21 @@ def test_another_run_of_the_name_is_left_alone(there, moved, given):
         run_at(str(moved.rename(moved.parent / "base")), experiment.folder.path.parent, given)
 
 
-def test_rows_that_adapters_may_have_been_trained_on_are_no_test(there, moved, given):
+def test_rows_that_adapters_may_have_been_trained_on_are_no_test(finished_experiment, moved, given):
     with pytest.raises(UsageError, match="may have been trained on the 1 row that"):
-        evaluated(moved, there().folder.path.parent, {**given, "data.hold_out": 1, "data.test": HELD_OUT})
+        evaluated(
+            moved,
+            finished_experiment().folder.path.parent,
+            {**given, "data.hold_out": 1, "data.test": HELD_OUT},
+        )
 
 
-def test_rows_are_not_held_out_of_text_that_has_changed_since_adapters_were_trained(fresh, tiny, tmp_path):
+def test_rows_are_not_held_out_of_text_that_has_changed_since_adapters_were_trained(
+    new_experiment, tiny, tmp_path
+):
     text = Path(shutil.copytree(tiny.text, tmp_path / "text"))
     held_out = {"data.path": str(text), "data.hold_out": 2, "data.test": HELD_OUT, "run.device": "cpu"}
-    experiment = fresh(**held_out, **{"train.ranks": "2,2,8"})
+    experiment = new_experiment(**held_out, **{"train.ranks": "2,2,8"})
     trained = tasks.train(experiment, run="divided")
     adapters = shutil.copytree(trained.path.parent / "adapter", tmp_path / "elsewhere" / "mine")
     assert evaluated(adapters, tmp_path / "results", held_out).artifact.data[0].rows == 2

@@ -64,8 +64,8 @@ def test_hypotheses_stand_beside_the_evaluation_line_by_line(finished):
     assert len(digests) == 3
 
 
-def test_running_everything_again_elsewhere_gives_the_same_results(finished, fresh, run_all):
-    again = run_all(fresh)
+def test_running_everything_again_elsewhere_gives_the_same_results(finished, new_experiment, run_pipeline):
+    again = run_pipeline(new_experiment)
     assert {path: artifact.digest for path, artifact in again.items()} == {
         path: artifact.digest for path, artifact in finished[1].items()
     }

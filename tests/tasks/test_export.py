@@ -29,23 +29,23 @@ RUN = "2-2-8-gps0.9"
 
 
 @pytest.fixture
-def by_source(experiments, tmp_path):
+def by_source(experiments_in, tmp_path):
     """An experiment and the name of its unpruned run, whose encoder is selected by the source language."""
-    experiment = experiments(tmp_path / "by-source")
+    experiment = experiments_in(tmp_path / "by-source")
     written = tasks.train(experiment(**{"train.ranks": "2,2,8", "train.index": "source"}))
     return experiment(), written.artifact.result.run
 
 
-def test_a_merged_model_of_a_direction_is_one_of_transformers(there, tmp_path):
+def test_a_merged_model_of_a_direction_is_one_of_transformers(finished_experiment, tmp_path):
     folder = tmp_path / "merged"
-    assert export(there(), RUN, folder, "merged", source="qta", target="qso") < 1e-3
+    assert export(finished_experiment(), RUN, folder, "merged", source="qta", target="qso") < 1e-3
     model = M2M100ForConditionalGeneration.from_pretrained(folder)
     assert "adapter" not in " ".join(model.state_dict())
     assert {"config.json", "model.safetensors", "sentencepiece.bpe.model"} <= {
         path.name for path in folder.iterdir()
     }
     other = tmp_path / "other"
-    export(there(), RUN, other, "merged", source="qta", target="qki")
+    export(finished_experiment(), RUN, other, "merged", source="qta", target="qki")
     one, two = (load_file(path / "model.safetensors") for path in (folder, other))
     assert one.keys() == two.keys()
     assert any(not torch.equal(one[name], two[name]) for name in one)
@@ -73,22 +73,22 @@ def test_adapters_of_both_sides_serve_every_direction(by_source, tmp_path):
     assert any(matrix.any() for key, matrix in weights["source-qta"].items() if "_B" in key)
 
 
-def test_a_model_that_was_trained_whole_needs_no_language(there, tmp_path):
-    assert export(there(), "full", tmp_path / "full", "merged") == 0
+def test_a_model_that_was_trained_whole_needs_no_language(finished_experiment, tmp_path):
+    assert export(finished_experiment(), "full", tmp_path / "full", "merged") == 0
 
 
-def test_a_merged_model_needs_every_side_that_selects_adapters(there, tmp_path):
+def test_a_merged_model_needs_every_side_that_selects_adapters(finished_experiment, tmp_path):
     with pytest.raises(UsageError, match="selected by the target language"):
-        export(there(), RUN, tmp_path / "merged", "merged", source="qta")
+        export(finished_experiment(), RUN, tmp_path / "merged", "merged", source="qta")
     assert not (tmp_path / "merged").exists()
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # asked for by PEFT
 @pytest.mark.parametrize("compact", [False, True])
-def test_two_adapters_per_language_serve_every_direction(there, tmp_path, compact):
+def test_two_adapters_per_language_serve_every_direction(finished_experiment, tmp_path, compact):
     pytest.importorskip("peft", reason="the export is loaded by PEFT")
     folder = tmp_path / "peft"
-    assert export(there(), RUN, folder, "peft", compact=compact) < 1e-3
+    assert export(finished_experiment(), RUN, folder, "peft", compact=compact) < 1e-3
     names = {path.name for path in folder.iterdir() if path.is_dir()}
     codes = ("qta", "qso", "qki", "qka")
     assert len(list(permutations(codes, 2))) <= CHECKED_DIRECTIONS  # so that all were compared
@@ -100,14 +100,16 @@ def test_two_adapters_per_language_serve_every_direction(there, tmp_path, compac
     assert any(useless) is not compact
 
 
-def test_an_export_that_differs_is_not_written(there, tmp_path, monkeypatch):
+def test_an_export_that_differs_is_not_written(finished_experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "fold", lambda model, languages: model.lm_head.weight.data.mul_(2))
     with pytest.raises(RunError, match="differ from the routed model's"):
-        export(there(), "full", tmp_path / "out" / "full", "merged")
+        export(finished_experiment(), "full", tmp_path / "out" / "full", "merged")
     assert not (tmp_path / "out").exists()
 
 
-def test_words_at_which_transformers_would_split_otherwise_are_refused_by_name(there, tmp_path, monkeypatch):
+def test_words_at_which_transformers_would_split_otherwise_are_refused_by_name(
+    finished_experiment, tmp_path, monkeypatch
+):
     def with_a_word(*arguments):
         trained = open_translator(*arguments)
         tokenizer = trained.setup.base.tokenizer
@@ -118,7 +120,7 @@ def test_words_at_which_transformers_would_split_otherwise_are_refused_by_name(t
 
     monkeypatch.setattr(stage, "open_translator", with_a_word)
     with pytest.raises(InputError, match="with the added token 'zebra'") as caught:
-        export(there(), "full", tmp_path / "out" / "full", "merged")
+        export(finished_experiment(), "full", tmp_path / "out" / "full", "merged")
     assert "translate with lslo" in caught.value.hint
     assert not (tmp_path / "out").exists()
 
@@ -133,30 +135,30 @@ def test_words_at_which_transformers_would_split_otherwise_are_refused_by_name(t
         ({"form": "merged", "source": "qta", "target": "qta"}, "--source and --target are both 'qta'"),
     ],
 )
-def test_choices_that_do_not_fit_are_refused(there, tmp_path, choices, message):
+def test_choices_that_do_not_fit_are_refused(finished_experiment, tmp_path, choices, message):
     with pytest.raises(UsageError, match=message):
-        export(there(), RUN, tmp_path / "out", **choices)
+        export(finished_experiment(), RUN, tmp_path / "out", **choices)
 
 
-def test_a_folder_that_exists_is_left_alone(there, tmp_path):
+def test_a_folder_that_exists_is_left_alone(finished_experiment, tmp_path):
     (tmp_path / "kept").write_text("mine")
     with pytest.raises(UsageError, match="exists already"):
-        export(there(), "full", tmp_path / "kept", "merged")
+        export(finished_experiment(), "full", tmp_path / "kept", "merged")
     assert (tmp_path / "kept").read_text() == "mine"
 
 
-def test_the_base_model_is_no_export(there, tmp_path):
+def test_the_base_model_is_no_export(finished_experiment, tmp_path):
     with pytest.raises(UsageError, match="the base model has no adapters to export"):
-        export(there(), "base", tmp_path / "to", "merged")
+        export(finished_experiment(), "base", tmp_path / "to", "merged")
     assert not (tmp_path / "to").exists()
 
 
 @pytest.mark.parametrize(("quantization", "most"), [("float32", 1e-3), ("int8", QUANTIZED_PERPLEXITY)])
-def test_ctranslate2_says_of_a_direction_what_the_run_says(there, tmp_path, quantization, most):
+def test_ctranslate2_says_of_a_direction_what_the_run_says(finished_experiment, tmp_path, quantization, most):
     ctranslate2 = pytest.importorskip("ctranslate2", reason="its converter writes the export")
     folder = tmp_path / "ct2"
     choices = {"source": "qta", "target": "qso", "quantization": quantization}
-    assert export(there(), RUN, folder, "ct2", **choices) < most
+    assert export(finished_experiment(), RUN, folder, "ct2", **choices) < most
     assert {"model.bin", "config.json", "shared_vocabulary.json", "tokenizer.json"} <= {
         path.name for path in folder.iterdir()
     }
@@ -175,16 +177,22 @@ def test_eight_bits_may_cost_a_little_perplexity_and_no_more(tmp_path):
             perplexity_ratio(said, [part - much for part in said], tmp_path)
 
 
-def test_eight_bits_are_for_ctranslate2_alone(there, tmp_path):
+def test_eight_bits_are_for_ctranslate2_alone(finished_experiment, tmp_path):
     with pytest.raises(UsageError, match="no export of format 'merged' has int8 weights"):
-        export(there(), RUN, tmp_path / "out", "merged", quantization="int8")
+        export(finished_experiment(), RUN, tmp_path / "out", "merged", quantization="int8")
 
 
-def test_a_run_is_exported_by_its_folder(there, tmp_path):
-    folder = there().folder.run(RUN).path / "adapter"
-    given = {"run.device": "cpu", "data.path": there().recipe.data.path}
+def test_a_run_is_exported_by_its_folder(finished_experiment, tmp_path):
+    folder = finished_experiment().folder.run(RUN).path / "adapter"
+    given = {"run.device": "cpu", "data.path": finished_experiment().recipe.data.path}
     difference = export(
-        there(), str(folder), tmp_path / "merged", "merged", source="qta", target="qso", given=given
+        finished_experiment(),
+        str(folder),
+        tmp_path / "merged",
+        "merged",
+        source="qta",
+        target="qso",
+        given=given,
     )
     assert difference < 1e-3
 

@@ -44,8 +44,8 @@ def test_a_value_other_than_the_default_is_still_another_setting():
     assert not same_settings(artifact, changed)
 
 
-def test_splits_that_a_recipe_leaves_to_the_text_are_those_that_were_found(there):
-    experiment = there()
+def test_splits_that_a_recipe_leaves_to_the_text_are_those_that_were_found(finished_experiment):
+    experiment = finished_experiment()
     values = experiment.recipe.model_dump(mode="json")
     for key in ("train", "test"):
         del values["data"][key]
@@ -186,8 +186,12 @@ def test_updates_of_another_size_are_another_setting(other):
     assert not same_settings(Made(fit(12_000, 1).model_dump(mode="json")), fit(6000, 2))
 
 
-def test_an_evaluation_lacks_a_metric_that_is_newly_asked_for(there):
-    path = there().folder.run("base").evaluation
-    assert seems_current(path, EvaluationResult, there().recipe)
-    assert seems_current(path, EvaluationResult, there(**{"evaluate.metrics": ["chrF++"]}).recipe)
-    assert not seems_current(path, EvaluationResult, there(**{"evaluate.metrics": ["chrF++", "TER"]}).recipe)
+def test_an_evaluation_lacks_a_metric_that_is_newly_asked_for(finished_experiment):
+    path = finished_experiment().folder.run("base").evaluation
+    assert seems_current(path, EvaluationResult, finished_experiment().recipe)
+    assert seems_current(
+        path, EvaluationResult, finished_experiment(**{"evaluate.metrics": ["chrF++"]}).recipe
+    )
+    assert not seems_current(
+        path, EvaluationResult, finished_experiment(**{"evaluate.metrics": ["chrF++", "TER"]}).recipe
+    )

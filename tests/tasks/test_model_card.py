@@ -43,10 +43,10 @@ def test_a_card_has_languages_base_license_metrics_with_signatures_and_recipe(
     assert f"of which {training.nonzero_parameters:,} are not pruned." in text
 
 
-def test_scores_by_more_metrics_are_added_to_the_card(there):
-    card = there().folder.run(RUN).path / "adapter" / "README.md"
+def test_scores_by_more_metrics_are_added_to_the_card(finished_experiment):
+    card = finished_experiment().folder.run(RUN).path / "adapter" / "README.md"
     assert "TER" not in card.read_text(encoding="utf-8")
-    (written,) = tasks.evaluate(there(**{"evaluate.metrics": ("TER",)}), runs=[RUN])
+    (written,) = tasks.evaluate(finished_experiment(**{"evaluate.metrics": ("TER",)}), runs=[RUN])
     metrics = front_matter(card.read_text(encoding="utf-8"))["model-index"][0]["results"][0]["metrics"]
     names = ("spBLEU", "chrF++", "TER")
     assert [each["value"] for each in metrics] == [
@@ -54,21 +54,21 @@ def test_scores_by_more_metrics_are_added_to_the_card(there):
     ]
 
 
-def test_a_run_that_is_trained_again_does_not_keep_the_scores_of_the_one_before(there):
-    card = there().folder.run(RUN).path / "adapter" / "README.md"
+def test_a_run_that_is_trained_again_does_not_keep_the_scores_of_the_one_before(finished_experiment):
+    card = finished_experiment().folder.run(RUN).path / "adapter" / "README.md"
     assert "## Scores" in card.read_text()
     settings = {"train.ranks": "2,2,8", "train.gps": 0.9, "fit.epochs": 4, "card.license": "cc-by-4.0"}
-    tasks.train(there(**settings), run=RUN)
+    tasks.train(finished_experiment(**settings), run=RUN)
     text = card.read_text()
     assert "## Scores" not in text and front_matter(text)["license"] == "cc-by-4.0"
 
 
 def test_a_shared_lora_is_called_one_also_where_its_artifact_has_an_index(written, tmp_path):
-    there = written(tmp_path)
+    experiment = written(tmp_path)
     weights = TensorFile(path="adapter/weights", digest="0")
     texts = {}
     for method in ("lslo", "lora", "full"):
-        folder = RunFolder(there.training(method, method=method, weights=weights).parent)
+        folder = RunFolder(experiment.training(method, method=method, weights=weights).parent)
         (folder.path / "adapter").mkdir()
         write_card(folder)
         texts[method] = (folder.path / "adapter" / "README.md").read_text(encoding="utf-8")

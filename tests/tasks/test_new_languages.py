@@ -38,10 +38,10 @@ NEW = {"new_languages.qle": "qta"}
 
 
 @pytest.fixture(scope="module")
-def added(experiments, tmp_path_factory):
+def added(experiments_in, tmp_path_factory):
     """A folder in which every command has run with a new language, and the artifacts by name."""
     folder = tmp_path_factory.mktemp("added") / "tiny-qle"
-    experiment = experiments(folder)
+    experiment = experiments_in(folder)
     artifacts = {
         "index": tasks.weight_learn(experiment(**NEW)).artifact,
         "subspace": tasks.estimate_subspace(experiment(**NEW)).artifact,
@@ -95,12 +95,12 @@ def test_its_row_is_trained_and_saved_with_the_adapters(added, tiny):
     assert config["new_languages"] == {"qle": "qta"}
 
 
-def test_training_leaves_every_parameter_of_the_base_as_it_was(tiny, experiments, tmp_path, monkeypatch):
+def test_training_leaves_every_parameter_of_the_base_as_it_was(tiny, experiments_in, tmp_path, monkeypatch):
     setups = []
     monkeypatch.setattr(
         "lslo_cli.tasks.job.prepare", lambda *given: setups.append(prepare(*given)) or setups[0]
     )
-    tasks.train(experiments(tmp_path)(**NEW))
+    tasks.train(experiments_in(tmp_path)(**NEW))
     model = setups[0].base.model
     original = load_base(str(tiny.base)).model
     for module in ("encoder", "decoder"):
@@ -114,10 +114,10 @@ def hypotheses(folder, run):
     return {path.stem: path.read_text() for path in (folder / "runs" / run / "hypotheses").iterdir()}
 
 
-def test_no_other_direction_notices(added, experiments, tmp_path):
+def test_no_other_direction_notices(added, experiments_in, tmp_path):
     """Word for word and score for score as the base model without the language."""
     folder, _, scores = added
-    plain = experiments(tmp_path / "plain")
+    plain = experiments_in(tmp_path / "plain")
     (without,) = tasks.evaluate(plain())
     expected = hypotheses(tmp_path / "plain", "base")
     assert len(expected) == 12
@@ -155,28 +155,28 @@ def test_its_own_directions_do_change(added):
     assert changed and all("qle" in name for name in changed)
 
 
-def test_an_evaluation_restores_it_without_being_told(added, experiments, tmp_path):
+def test_an_evaluation_restores_it_without_being_told(added, experiments_in, tmp_path):
     folder, _, scores = added
     shutil.copytree(folder, tmp_path / "copy")
-    experiment = experiments(tmp_path / "copy")
+    experiment = experiments_in(tmp_path / "copy")
     (written,) = tasks.evaluate(experiment(), runs=["qle8"], force=True)
     assert written.artifact.result == scores["qle8"]
     plan = tasks.plan(experiment(), "evaluate", runs=["qle8"])
     assert ("new language", "qle, like qta") in plan.facts
 
 
-def test_what_is_up_to_date_depends_on_the_relative(added, experiments, tmp_path):
+def test_what_is_up_to_date_depends_on_the_relative(added, experiments_in, tmp_path):
     folder, _, _ = added
     shutil.copytree(folder, tmp_path / "copy")
-    experiment = experiments(tmp_path / "copy")
+    experiment = experiments_in(tmp_path / "copy")
     assert tasks.train(experiment(**NEW), reuse=True).up_to_date
     assert not tasks.train(experiment(**{"new_languages.qle": "qso"}), reuse=True).up_to_date
 
 
-def test_a_run_is_compared_with_the_base_of_its_relatives_alone(added, experiments, tmp_path):
+def test_a_run_is_compared_with_the_base_of_its_relatives_alone(added, experiments_in, tmp_path):
     folder, _, _ = added
     shutil.copytree(folder, tmp_path / "copy")
-    other = experiments(tmp_path / "copy")(**{"new_languages.qle": "qso"})
+    other = experiments_in(tmp_path / "copy")(**{"new_languages.qle": "qso"})
     base, run = (written.artifact for written in tasks.evaluate(other, runs=["base", "qle8"]))
     assert base.recipe["new_languages"] == {"qle": "qso"}
     assert run.recipe["new_languages"] == {"qle": "qta"}
@@ -185,9 +185,9 @@ def test_a_run_is_compared_with_the_base_of_its_relatives_alone(added, experimen
         tasks.compare(other, ["qle8", "base"], resamples=100)
 
 
-def test_translations_by_the_token_of_another_relative_are_not_gone_on_with(experiments, tmp_path, heard):
+def test_translations_by_the_token_of_another_relative_are_not_gone_on_with(experiments_in, tmp_path, heard):
     def into_lemari(relative, on_event):
-        translator = tasks.open_translator(experiments(tmp_path)(**{"new_languages.qle": relative}))
+        translator = tasks.open_translator(experiments_in(tmp_path)(**{"new_languages.qle": relative}))
         lines = [Line(text, "qta", ("qle",)) for text in ("taro", "miro", "taro miro")]
         job = TranslationJob(lines, tmp_path / "out", Form())
         translate_files(translator, [job], Search(), 1, on_event)
@@ -203,16 +203,16 @@ def test_translations_by_the_token_of_another_relative_are_not_gone_on_with(expe
 
 
 @pytest.mark.parametrize("command", ["weight_learn", "train"])
-def test_an_interrupted_command_is_resumed_to_the_same_row(experiments, tmp_path, command):
+def test_an_interrupted_command_is_resumed_to_the_same_row(experiments_in, tmp_path, command):
     run = getattr(tasks, command)
     changes = {**NEW, "fit.dropout": 0.3}
-    expected = run(experiments(tmp_path / "whole")(**changes)).artifact
+    expected = run(experiments_in(tmp_path / "whole")(**changes)).artifact
 
     def interrupt(event):
         if isinstance(event, Advanced) and event.note.startswith("epoch 3/3"):
             raise KeyboardInterrupt
 
-    again = experiments(tmp_path / "halved")
+    again = experiments_in(tmp_path / "halved")
     with pytest.raises(KeyboardInterrupt):
         run(again(**changes), on_event=interrupt)
     with pytest.raises(InputError, match="belongs to a run with other settings"):
@@ -244,8 +244,8 @@ def test_our_beam_search_and_transformers_find_the_same(added, tiny, mode):
     assert batches.in_order(theirs) == found
 
 
-def test_a_plan_counts_its_row(tiny, experiments, tmp_path):
-    plan = tasks.plan(experiments(tmp_path)(**NEW), "train")
+def test_a_plan_counts_its_row(tiny, experiments_in, tmp_path):
+    plan = tasks.plan(experiments_in(tmp_path)(**NEW), "train")
     facts = dict(plan.facts)
     assert facts["new language"] == "qle, like qta"
     assert facts["trains on"] == "8 of 20 directions"
@@ -265,9 +265,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("changes", "error", "message"), REFUSED)
-def test_what_cannot_be_is_refused(experiments, tmp_path, changes, error, message):
+def test_what_cannot_be_is_refused(experiments_in, tmp_path, changes, error, message):
     with pytest.raises(error, match=message) as caught:
-        tasks.train(experiments(tmp_path / "refused")(**changes))
+        tasks.train(experiments_in(tmp_path / "refused")(**changes))
     assert caught.value.hint and not list((tmp_path).rglob("training.json"))
 
 
@@ -284,20 +284,20 @@ def test_a_run_with_other_new_languages_is_refused(added, tiny):
         load_weights(prepare(tiny.recipe()), result, folder / "runs/qle8" / result.weights.path)
 
 
-def test_one_lora_for_all_can_learn_it_too(experiments, tmp_path):
-    written = tasks.train(experiments(tmp_path)(**NEW, **{"train.method": "lora", "train.ranks": "4"}))
+def test_one_lora_for_all_can_learn_it_too(experiments_in, tmp_path):
+    written = tasks.train(experiments_in(tmp_path)(**NEW, **{"train.method": "lora", "train.ranks": "4"}))
     result = written.artifact.result
     assert result.ranks == {"shared": 4}
     saved = load_file(written.path.parent / result.weights.path)
     assert "embedding.qle" in saved
-    (evaluated,) = tasks.evaluate(experiments(tmp_path)(**NEW), runs=[result.run])
+    (evaluated,) = tasks.evaluate(experiments_in(tmp_path)(**NEW), runs=[result.run])
     assert len(evaluated.artifact.result.directions) == 20
 
 
-def test_its_adapter_opens_wherever_it_stands_among_the_languages(experiments, tmp_path):
-    first = tasks.train(experiments(tmp_path)(**NEW, langs="qle,qta,qso,qki,qka"))
+def test_its_adapter_opens_wherever_it_stands_among_the_languages(experiments_in, tmp_path):
+    first = tasks.train(experiments_in(tmp_path)(**NEW, langs="qle,qta,qso,qki,qka"))
     translator = tasks.open_translator(
-        experiments(tmp_path)(), str(first.path.parent / "adapter"), given={"run.device": "cpu"}
+        experiments_in(tmp_path)(), str(first.path.parent / "adapter"), given={"run.device": "cpu"}
     )
     assert translator.setup.codes[0] == "qle"
     assert len(list(tasks.translate(translator, ["taro"], src="qle", tgt=["qki"]))) == 1
@@ -305,11 +305,11 @@ def test_its_adapter_opens_wherever_it_stands_among_the_languages(experiments, t
 
 @pytest.mark.parametrize(("src", "tgt"), [("qta", "qle"), ("qle", "qki")])
 def test_a_merged_model_reads_and_writes_it_with_transformers_alone(
-    added, tiny, experiments, tmp_path, src, tgt
+    added, tiny, experiments_in, tmp_path, src, tgt
 ):
     """In the vocabulary, after all others, and known to lslo as any other language."""
     folder, _, _ = added
-    made, to = experiments(folder)(**{"evaluate.max_new_tokens": 12}), tmp_path / "merged"
+    made, to = experiments_in(folder)(**{"evaluate.max_new_tokens": 12}), tmp_path / "merged"
     assert export(made, "qle8", to, "merged", source=src, target=tgt) < 1e-3
     base = load_base(str(to))
     assert base.tokenizer.languages[-1] == "qle" and base.new_rows is None
@@ -325,9 +325,9 @@ def test_a_merged_model_reads_and_writes_it_with_transformers_alone(
         assert tokenizer.decode(found[0].tolist()) == wanted
 
 
-def test_ctranslate2_has_it_and_peft_has_not(added, experiments, tmp_path):
+def test_ctranslate2_has_it_and_peft_has_not(added, experiments_in, tmp_path):
     pytest.importorskip("ctranslate2", reason="its converter writes the export")
-    made = experiments(added[0])()
+    made = experiments_in(added[0])()
     assert export(made, "qle8", tmp_path / "ct2", "ct2", source="qta", target="qle") < 1e-3
     assert "__qle__" in json.loads((tmp_path / "ct2" / "shared_vocabulary.json").read_text())
     with pytest.raises(UsageError, match="no form for PEFT") as caught:

@@ -66,7 +66,7 @@ def test_the_gain_of_a_language_is_measured_on_the_side_that_it_was_trained_on(e
     assert result.gains["qka"] == pytest.approx(loss.measure() - with_adapter, abs=1e-6)
 
 
-def test_notes_name_what_is_left_out_also_in_a_plan(fresh, heard):
+def test_notes_name_what_is_left_out_also_in_a_plan(new_experiment, heard):
     said = [
         "the adapters of qso, qki, qka stay untrained in the 2 layers that the source selects: no sentence "
         "pair to train on has these languages as its source; the estimate leaves these adapters out and "
@@ -74,42 +74,42 @@ def test_notes_name_what_is_left_out_also_in_a_plan(fresh, heard):
         "the adapters of qta stay untrained in the 2 layers that the target selects: no sentence pair to "
         "train on has these languages as its target; the estimate leaves these adapters out",
     ]
-    tasks.estimate_subspace(fresh(**ONE_WAY), on_event=heard)
+    tasks.estimate_subspace(new_experiment(**ONE_WAY), on_event=heard)
     assert [note for note in heard.notes if "stay untrained" in note] == said
-    planned = tasks.plan(fresh(**ONE_WAY), "estimate-subspace").facts
+    planned = tasks.plan(new_experiment(**ONE_WAY), "estimate-subspace").facts
     assert [text for name, text in planned if name == "note" and "untrained" in text] == said
 
 
-def test_training_names_the_adapters_that_it_does_not_train(fresh, heard):
+def test_training_names_the_adapters_that_it_does_not_train(new_experiment, heard):
     later = {"fit.epochs": 4, "train.gps_start": 2, "train.gps": 0.5}
-    tasks.train(fresh(**ONE_WAY, **later, **{"train.ranks": "2,2,2"}), on_event=heard)
+    tasks.train(new_experiment(**ONE_WAY, **later, **{"train.ranks": "2,2,2"}), on_event=heard)
     named = [note.partition(" stay untrained")[0] for note in heard.notes if "stay untrained" in note]
     assert named == ["the adapters of qso, qki, qka", "the adapters of qta"]
     assert not any("the estimate" in note or "ranks zeros" in note for note in heard.notes)
     heard.clear()
-    tasks.train(fresh(**{"train.ranks": "2,2,2"}), on_event=heard)
+    tasks.train(new_experiment(**{"train.ranks": "2,2,2"}), on_event=heard)
     assert not any("stay untrained" in note for note in heard.notes)
 
 
-def test_a_language_that_no_layer_selects_is_refused_before_training(fresh, heard):
+def test_a_language_that_no_layer_selects_is_refused_before_training(new_experiment, heard):
     """The only source, where the target selects everywhere."""
     by_target = {"estimate_subspace.index": "target", "train.index": "target", "train.ranks": "2,2,2"}
     commands = {"estimate-subspace": tasks.estimate_subspace, "train": tasks.train}
     message = "no layer selects the adapters of qta: no sentence pair .* as its target"
     for name, command in commands.items():
         with pytest.raises(UsageError, match=message) as error:
-            command(fresh(**ONE_WAY, **by_target), on_event=heard)
+            command(new_experiment(**ONE_WAY, **by_target), on_event=heard)
         assert "--directions" in error.value.hint
         with pytest.raises(UsageError, match=message):
-            tasks.plan(fresh(**ONE_WAY, **by_target), name)
+            tasks.plan(new_experiment(**ONE_WAY, **by_target), name)
     assert not heard.tasks
 
 
-def test_an_estimate_of_one_way_text_is_reported_and_gives_ranks(fresh):
-    tasks.estimate_subspace(fresh(**ONE_WAY))
-    report = tasks.prune_report(fresh(**ONE_WAY)).artifact.result
+def test_an_estimate_of_one_way_text_is_reported_and_gives_ranks(new_experiment):
+    tasks.estimate_subspace(new_experiment(**ONE_WAY))
+    report = tasks.prune_report(new_experiment(**ONE_WAY)).artifact.result
     encoder = [row for row in report.correlations if row.stack == "encoder"]
     assert encoder and all(row.n < 3 and row.pearson is None for row in encoder)
     assert {row.n for row in report.correlations if row.stack == "decoder"} == {3}
-    run = tasks.train(fresh(**ONE_WAY, **{"train.ranks": "auto"})).artifact.result
+    run = tasks.train(new_experiment(**ONE_WAY, **{"train.ranks": "auto"})).artifact.result
     assert sum(run.ranks.values()) == 16

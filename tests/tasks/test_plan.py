@@ -17,29 +17,29 @@ GPS_RUN = "2-2-8-gps0.9"
 @pytest.mark.parametrize(
     "command", ["weight-learn", "estimate-subspace", "train", "evaluate", "prune-report"]
 )
-def test_a_plan_writes_nothing(there, tmp_path, command, listing):
+def test_a_plan_writes_nothing(finished_experiment, tmp_path, command, listing):
     before = listing(tmp_path)
-    plan = tasks.plan(there(**GPS), command)
+    plan = tasks.plan(finished_experiment(**GPS), command)
     assert plan.title == command
     assert plan.files
     assert listing(tmp_path) == before
 
 
-def test_a_plan_makes_no_folder(fresh, tmp_path):
-    tasks.plan(fresh(**GPS), "train")
+def test_a_plan_makes_no_folder(new_experiment, tmp_path):
+    tasks.plan(new_experiment(**GPS), "train")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_plan_names_the_files_that_the_command_then_writes(fresh):
+def test_a_plan_names_the_files_that_the_command_then_writes(new_experiment):
     for command, changes in (("train", GPS), ("train", {"train.method": "full"}), ("weight-learn", {})):
-        plan = tasks.plan(fresh(**changes), command)
-        getattr(tasks, command.replace("-", "_"))(fresh(**changes))
+        plan = tasks.plan(new_experiment(**changes), command)
+        getattr(tasks, command.replace("-", "_"))(new_experiment(**changes))
         assert all(path.exists() for path in plan.files)
 
 
-def test_a_plan_counts_what_the_run_then_trains(fresh):
-    plan = tasks.plan(fresh(**GPS), "train")
-    result = tasks.train(fresh(**GPS)).artifact.result
+def test_a_plan_counts_what_the_run_then_trains(new_experiment):
+    plan = tasks.plan(new_experiment(**GPS), "train")
+    result = tasks.train(new_experiment(**GPS)).artifact.result
     assert sum(row[3] for row in plan.parameters) == result.trainable_parameters
     assert {row[0]: row[2] for row in plan.parameters} == result.ranks
     facts = dict(plan.facts)
@@ -49,19 +49,19 @@ def test_a_plan_counts_what_the_run_then_trains(fresh):
     assert facts["pruned by epoch"] == "0.00, 0.79, 0.90"
 
 
-def test_a_plan_has_no_schedule_where_nobody_is_pruned(fresh):
+def test_a_plan_has_no_schedule_where_nobody_is_pruned(new_experiment):
     low = {f"languages.{code}.resource": "very-low" for code in ("qta", "qso", "qki", "qka")}
     for classes, pruned in (("high", False), ("very-low", True)):
-        plan = tasks.plan(fresh(**low, **{"train.gps_classes": [classes]}), "train")
+        plan = tasks.plan(new_experiment(**low, **{"train.gps_classes": [classes]}), "train")
         assert ("pruned by epoch" in dict(plan.facts)) == pruned
 
 
-def test_a_plan_of_an_evaluation_is_of_the_runs_that_are_named(there):
-    folder = there().folder
-    plan = tasks.plan(there(), "evaluate", runs=[GPS_RUN])
+def test_a_plan_of_an_evaluation_is_of_the_runs_that_are_named(finished_experiment):
+    folder = finished_experiment().folder
+    plan = tasks.plan(finished_experiment(), "evaluate", runs=[GPS_RUN])
     assert dict(plan.facts)["runs"] == GPS_RUN
     assert plan.files == (folder.run(GPS_RUN).evaluation,)
-    plan = tasks.plan(there(), "evaluate", runs=["base", GPS_RUN])
+    plan = tasks.plan(finished_experiment(), "evaluate", runs=["base", GPS_RUN])
     assert dict(plan.facts)["runs"] == f"base, {GPS_RUN}"
     assert plan.files == (folder.run("base").evaluation, folder.run(GPS_RUN).evaluation)
 
@@ -83,9 +83,9 @@ def test_a_plan_of_an_evaluation_is_of_the_runs_that_are_named(there):
         ("prune-report", {}, {}),
     ],
 )
-def test_a_plan_fails_where_the_command_would(fresh, tmp_path, command, change, rest):
+def test_a_plan_fails_where_the_command_would(new_experiment, tmp_path, command, change, rest):
     with pytest.raises(LsloError):
-        tasks.plan(fresh(**change), command, **rest)
+        tasks.plan(new_experiment(**change), command, **rest)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,9 +100,9 @@ def other_settings(model):
 
 
 @pytest.mark.parametrize("change", [other_weights, other_settings])
-def test_the_plan_of_an_evaluation_refuses_a_run_of_another_base(there, tiny, tmp_path, change):
+def test_the_plan_of_an_evaluation_refuses_a_run_of_another_base(finished_experiment, tiny, tmp_path, change):
     copy = shutil.copytree(tiny.base, tmp_path / "copy")
-    on_copy = there(**{"model.name": str(copy)})
+    on_copy = finished_experiment(**{"model.name": str(copy)})
     tasks.plan(on_copy, "evaluate")
     change(copy)
     with pytest.raises(InputError, match="is stale: it was made with ") as planned:
@@ -112,12 +112,12 @@ def test_the_plan_of_an_evaluation_refuses_a_run_of_another_base(there, tiny, tm
     assert planned.value.message == refused.value.message
 
 
-def test_an_evaluation_is_planned_without_the_weights_of_the_base(there, monkeypatch):
+def test_an_evaluation_is_planned_without_the_weights_of_the_base(finished_experiment, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("the weights were read")
 
-    expected = dict(tasks.plan(there(), "evaluate").facts)
+    expected = dict(tasks.plan(finished_experiment(), "evaluate").facts)
     monkeypatch.setattr(Checkpoint, "load_weights", refuse)
     monkeypatch.setattr(Checkpoint, "digest", refuse)
-    facts = dict(tasks.plan(there(), "evaluate").facts)
+    facts = dict(tasks.plan(finished_experiment(), "evaluate").facts)
     assert facts == expected and int(facts["base model"].split()[-2].replace(",", "")) > 1000

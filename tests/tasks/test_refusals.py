@@ -38,59 +38,62 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize("fault", BAD_STRATEGY)
-def test_an_unfit_strategy_is_refused_and_nothing_is_written(there, fault, listing):
-    BAD_STRATEGY[fault](there().folder.index_strategy)
-    before = listing(there().folder.path)
+def test_an_unfit_strategy_is_refused_and_nothing_is_written(finished_experiment, fault, listing):
+    BAD_STRATEGY[fault](finished_experiment().folder.index_strategy)
+    before = listing(finished_experiment().folder.path)
     for command in (tasks.estimate_subspace, tasks.train):
         with pytest.raises(InputError, match=MESSAGES[fault]):
-            command(there(**{**GPS, "seed": 3}))
-    assert listing(there().folder.path) == before
+            command(finished_experiment(**{**GPS, "seed": 3}))
+    assert listing(finished_experiment().folder.path) == before
 
 
-def test_a_stale_estimate_is_refused(there, listing):
-    tasks.weight_learn(there(seed=3))
-    before = listing(there().folder.path)
+def test_a_stale_estimate_is_refused(finished_experiment, listing):
+    tasks.weight_learn(finished_experiment(seed=3))
+    before = listing(finished_experiment().folder.path)
     for command, changes in ((tasks.train, {"train.ranks": "auto"}), (tasks.prune_report, {})):
         with pytest.raises(InputError, match="subspace.json is stale.*index-strategy") as error:
-            command(there(**changes))
+            command(finished_experiment(**changes))
         assert "lslo estimate-subspace" in error.value.hint
-    assert listing(there().folder.path) == before
+    assert listing(finished_experiment().folder.path) == before
 
 
-def test_a_stale_run_is_neither_evaluated_nor_reported(there):
-    tasks.weight_learn(there(seed=3))
-    tasks.estimate_subspace(there())
-    for command in (lambda: tasks.evaluate(there(), runs=[GPS_RUN]), lambda: tasks.prune_report(there())):
+def test_a_stale_run_is_neither_evaluated_nor_reported(finished_experiment):
+    tasks.weight_learn(finished_experiment(seed=3))
+    tasks.estimate_subspace(finished_experiment())
+    for command in (
+        lambda: tasks.evaluate(finished_experiment(), runs=[GPS_RUN]),
+        lambda: tasks.prune_report(finished_experiment()),
+    ):
         with pytest.raises(InputError, match="training.json is stale") as error:
             command()
         assert error.value.hint.endswith(f"--name tiny --settings-of {GPS_RUN} --run {GPS_RUN}")
 
 
-def test_damaged_or_missing_weights_are_refused(there):
-    path = there().folder.run(GPS_RUN).path / "adapter" / "adapter_model.safetensors"
+def test_damaged_or_missing_weights_are_refused(finished_experiment):
+    path = finished_experiment().folder.run(GPS_RUN).path / "adapter" / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
     with pytest.raises(InputError, match="is damaged"):
-        tasks.evaluate(there(), runs=[GPS_RUN], force=True)
+        tasks.evaluate(finished_experiment(), runs=[GPS_RUN], force=True)
     path.unlink()
     with pytest.raises(InputError, match="which is missing"):
-        tasks.evaluate(there(), runs=[GPS_RUN], force=True)
+        tasks.evaluate(finished_experiment(), runs=[GPS_RUN], force=True)
 
 
-def test_a_run_that_does_not_exist_is_refused_with_those_that_do(there):
+def test_a_run_that_does_not_exist_is_refused_with_those_that_do(finished_experiment):
     with pytest.raises(InputError, match="no run 'nope'") as error:
-        tasks.evaluate(there(), runs=["base", "nope"], force=True)
+        tasks.evaluate(finished_experiment(), runs=["base", "nope"], force=True)
     assert error.value.hint == f"runs there: base, {GPS_RUN}, full"
 
 
-def test_a_run_for_other_languages_is_refused(there):
+def test_a_run_for_other_languages_is_refused(finished_experiment):
     with pytest.raises(UsageError, match="was trained for qta, qso, qki, qka, not qso, qta, qki, qka"):
-        tasks.evaluate(there(langs="qso,qta,qki,qka"), runs=[GPS_RUN])
+        tasks.evaluate(finished_experiment(langs="qso,qta,qki,qka"), runs=[GPS_RUN])
 
 
 @pytest.mark.parametrize("command", ["weight_learn", "estimate_subspace", "train", "evaluate", "plan"])
-def test_a_results_folder_that_cannot_be_made_is_refused_at_once(experiments, tmp_path, command):
+def test_a_results_folder_that_cannot_be_made_is_refused_at_once(experiments_in, tmp_path, command):
     (tmp_path / "results").write_text("a file")
-    experiment = experiments(tmp_path / "results" / "tiny")(**{"model.name": "/nowhere"})
+    experiment = experiments_in(tmp_path / "results" / "tiny")(**{"model.name": "/nowhere"})
     run = getattr(tasks, command)
     with pytest.raises(InputError, match="cannot write .*results"):
         run(experiment, "train") if command == "plan" else run(experiment)
@@ -111,19 +114,19 @@ def test_a_results_folder_that_cannot_be_made_is_refused_at_once(experiments, tm
         {"evaluate.metric_model": "nowhere.model", "train.curve_rows": 2},
     ],
 )
-def test_what_fails_before_training_leaves_nothing_behind(fresh, tmp_path, change):
+def test_what_fails_before_training_leaves_nothing_behind(new_experiment, tmp_path, change):
     with pytest.raises(LsloError):
-        tasks.train(fresh(**change))
+        tasks.train(new_experiment(**change))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_memory_running_out_is_told_with_a_way_out(fresh, monkeypatch):
+def test_memory_running_out_is_told_with_a_way_out(new_experiment, monkeypatch):
     def exhausted(setup):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nmore")
 
     monkeypatch.setattr(import_module("lslo_cli.tasks.weight_learn"), "learn_weights", exhausted)
     with pytest.raises(RunError, match="memory ran out: DefaultCPUAllocator.*9 bytes.$") as error:
-        tasks.weight_learn(fresh())
+        tasks.weight_learn(new_experiment())
     assert "--max-tokens" in error.value.hint
 
 
@@ -143,10 +146,10 @@ def test_memory_that_runs_out_is_known_by_all_its_names(error):
     assert not is_out_of_memory(OSError(errno.ENOENT, "No such file"))
 
 
-def test_other_errors_pass_through(fresh, monkeypatch):
+def test_other_errors_pass_through(new_experiment, monkeypatch):
     def broken(setup):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(import_module("lslo_cli.tasks.weight_learn"), "learn_weights", broken)
     with pytest.raises(RuntimeError, match="a bug"):
-        tasks.weight_learn(fresh())
+        tasks.weight_learn(new_experiment())

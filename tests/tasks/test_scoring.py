@@ -191,10 +191,10 @@ def test_a_direction_without_text_is_left_out_and_gaps_count_no_sentence(setup, 
 
 
 def test_directions_without_text_are_named_in_one_note_of_an_evaluation_and_of_its_plan(
-    fresh, text_with_gaps, heard
+    new_experiment, text_with_gaps, heard
 ):
     told = "no test text for qta-qki, qso-qki, qki-qta, qki-qso, qki-qka, qka-qki: left out"
-    experiment = fresh(**{"data.path": str(text_with_gaps)})
+    experiment = new_experiment(**{"data.path": str(text_with_gaps)})
     assert ("note", told) in tasks.plan(experiment, "evaluate").facts
     tasks.evaluate(experiment, on_event=heard)
     assert [note for note in heard.notes if "no test text" in note] == [told]
@@ -205,14 +205,14 @@ def test_directions_without_text_are_named_in_one_note_of_an_evaluation_and_of_i
 
 @pytest.mark.parametrize("how", ["no file", "an empty line in every row"])
 def test_a_language_without_test_text_is_left_out_as_training_and_its_plan_note_before(
-    fresh, text_with_gaps, heard, how
+    new_experiment, text_with_gaps, heard, how
 ):
     path = text_with_gaps / "test" / "qki.test"
     if how == "no file":
         path.unlink()
     else:
         path.write_text("\n" * len(path.read_text(encoding="utf-8").splitlines()))
-    experiment = fresh(**{"data.path": str(text_with_gaps), "train.ranks": "2,2,8"})
+    experiment = new_experiment(**{"data.path": str(text_with_gaps), "train.ranks": "2,2,8"})
     directions = "no test text for qta-qki, qso-qki, qki-qta, qki-qso, qki-qka, qka-qki"
     before = f"{directions}: evaluation will leave them out"
     assert ("note", before) in tasks.plan(experiment, "train").facts
@@ -226,8 +226,8 @@ def test_a_language_without_test_text_is_left_out_as_training_and_its_plan_note_
         tasks.evaluate(experiment, runs=["base"])
 
 
-def test_a_note_says_nothing_of_directions_that_all_have_text(fresh):
-    assert not [text for name, text in tasks.plan(fresh(), "evaluate").facts if name == "note"]
+def test_a_note_says_nothing_of_directions_that_all_have_text(new_experiment):
+    assert not [text for name, text in tasks.plan(new_experiment(), "evaluate").facts if name == "note"]
 
 
 def test_no_text_at_all_is_an_error(setup, text_with_gaps):

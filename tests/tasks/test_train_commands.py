@@ -34,10 +34,10 @@ def known(log):
 
 
 @pytest.mark.parametrize("command", ["weight_learn", "estimate_subspace", "train"])
-def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, command, heard):
+def test_an_interrupted_command_is_resumed_to_the_same_result(new_experiment, tmp_path, command, heard):
     run = getattr(tasks, command)
     changes = {**GPS, "train.curve_rows": 1, "fit.dropout": 0.3, "data.dev_rows": 3, "train.keep": "best"}
-    expected = run(fresh(**changes))
+    expected = run(new_experiment(**changes))
     (log,) = (tmp_path / "results").rglob(METRICS)
     logged = known(log)
     shutil.move(tmp_path / "results", tmp_path / "first")
@@ -47,9 +47,9 @@ def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, c
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(fresh(**changes), on_event=interrupt)
+        run(new_experiment(**changes), on_event=interrupt)
     assert not expected.path.exists()
-    resumed = run(fresh(**changes), resume=True, on_event=heard)
+    resumed = run(new_experiment(**changes), resume=True, on_event=heard)
     assert resumed.artifact.digest == expected.artifact.digest
     assert known(log) == logged
     assert any(note.startswith("resuming") and "after epoch 2 of 3" in note for note in heard.notes)
@@ -57,33 +57,33 @@ def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, c
 
 
 @pytest.mark.parametrize("command", ["weight_learn", "estimate_subspace", "train"])
-def test_a_finished_command_is_not_repeated_by_resuming_it(fresh, command, heard):
+def test_a_finished_command_is_not_repeated_by_resuming_it(new_experiment, command, heard):
     run = getattr(tasks, command)
-    first = run(fresh(**GPS))
-    again = run(fresh(**GPS), resume=True, on_event=heard)
+    first = run(new_experiment(**GPS))
+    again = run(new_experiment(**GPS), resume=True, on_event=heard)
     assert again.up_to_date and again.artifact == first.artifact
     assert heard.tasks == []
-    other = run(fresh(**{**GPS, "seed": 3}), resume=True, on_event=heard)
+    other = run(new_experiment(**{**GPS, "seed": 3}), resume=True, on_event=heard)
     assert not other.up_to_date and len(heard.tasks) == 1
     assert any(note.endswith("to resume: starting from the beginning") for note in heard.notes)
 
 
-def test_an_interrupted_repetition_is_resumed_though_the_run_before_it_is_whole(fresh, heard):
-    first = tasks.train(fresh(**GPS))
+def test_an_interrupted_repetition_is_resumed_though_the_run_before_it_is_whole(new_experiment, heard):
+    first = tasks.train(new_experiment(**GPS))
 
     def interrupt(event):
         if getattr(event, "note", "").startswith("epoch 3/3"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tasks.train(fresh(**GPS), on_event=interrupt)
-    again = tasks.train(fresh(**GPS), resume=True, on_event=heard)
+        tasks.train(new_experiment(**GPS), on_event=interrupt)
+    again = tasks.train(new_experiment(**GPS), resume=True, on_event=heard)
     assert not again.up_to_date and again.artifact.digest == first.artifact.digest
     assert any(note.startswith("resuming") for note in heard.notes)
 
 
-def test_the_log_of_a_run_has_what_people_watch(fresh):
-    run = tasks.train(fresh(**GPS, **{"train.curve_rows": 1, "data.dev_rows": 3}))
+def test_the_log_of_a_run_has_what_people_watch(new_experiment):
+    run = tasks.train(new_experiment(**GPS, **{"train.curve_rows": 1, "data.dev_rows": 3}))
     lines = known(run.path.with_name(METRICS))
     result = run.artifact.result
     first, last = lines[0], lines[-1]
@@ -95,11 +95,13 @@ def test_the_log_of_a_run_has_what_people_watch(fresh):
     assert [line["learning_rate"] for line in lines if "loss" in line][:2] == [0.0, 0.02]
 
 
-def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_loaded(fresh, tmp_path, monkeypatch):
+def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_loaded(
+    new_experiment, tmp_path, monkeypatch
+):
     monkeypatch.setattr("lslo_cli.training.trackers.find_spec", lambda package: None)
     for command in (tasks.weight_learn, tasks.estimate_subspace, tasks.train):
         with pytest.raises(UsageError, match="--track wandb needs the package wandb"):
-            command(fresh(**{"run.track": "wandb", "model.name": "nowhere"}))
+            command(new_experiment(**{"run.track": "wandb", "model.name": "nowhere"}))
     assert not (tmp_path / "results").exists()
 
 
@@ -120,22 +122,27 @@ def interrupt(event):
         {"train.index": "source"},
     ],
 )
-def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
+def test_the_checkpoint_of_a_run_with_other_settings_is_refused(new_experiment, change):
     with pytest.raises(KeyboardInterrupt):
-        tasks.train(fresh(**GPS), run="one", on_event=interrupt)
+        tasks.train(new_experiment(**GPS), run="one", on_event=interrupt)
     with pytest.raises(InputError, match="belongs to a run with other settings"):
-        tasks.train(fresh(**{**GPS, **change}), run="one", resume=True)
+        tasks.train(new_experiment(**{**GPS, **change}), run="one", resume=True)
 
 
-def test_a_checkpoint_is_continued_whatever_its_training_does_not_read_is_set_to(fresh):
+def test_a_checkpoint_is_continued_whatever_its_training_does_not_read_is_set_to(new_experiment):
     changed = {
         "languages.qki": {"resource": str(WORLD["qki"].resource), "family": "Other", "bitext": 5},
         "fit.lr_full": 0.5,
         "train.rule": "kept",
     }
     with pytest.raises(KeyboardInterrupt):
-        tasks.train(fresh(**GPS), run="one", on_event=interrupt)
-    assert tasks.train(fresh(**GPS, **changed), run="one", resume=True).artifact.result.history[-1].epoch == 3
+        tasks.train(new_experiment(**GPS), run="one", on_event=interrupt)
+    assert (
+        tasks.train(new_experiment(**GPS, **changed), run="one", resume=True)
+        .artifact.result.history[-1]
+        .epoch
+        == 3
+    )
 
 
 @pytest.fixture
@@ -147,16 +154,16 @@ def two_threads(monkeypatch):
     torch.set_num_threads(before)
 
 
-def test_a_run_is_continued_with_its_number_of_threads(fresh, heard, two_threads):
+def test_a_run_is_continued_with_its_number_of_threads(new_experiment, heard, two_threads):
     def interrupt(event):
         if getattr(event, "note", "").startswith("epoch 2/3"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tasks.train(fresh(**GPS, **{"run.threads": 1}), on_event=interrupt)
+        tasks.train(new_experiment(**GPS, **{"run.threads": 1}), on_event=interrupt)
     with pytest.raises(InputError, match=r"by 1 process with 1 thread, and this is 1 process with 3 threads"):
-        tasks.train(fresh(**GPS, **{"run.threads": 3}), resume=True)
-    resumed = tasks.train(fresh(**GPS, **{"run.threads": None}), resume=True, on_event=heard)
+        tasks.train(new_experiment(**GPS, **{"run.threads": 3}), resume=True)
+    resumed = tasks.train(new_experiment(**GPS, **{"run.threads": None}), resume=True, on_event=heard)
     assert "with 1 thread as before, not 2, for the same weights" in heard.notes
     assert any("after epoch 1 of 3" in note for note in heard.notes)
     assert resumed.artifact.made.device == "cpu, 1 thread"
@@ -171,13 +178,13 @@ def test_a_run_is_continued_with_its_number_of_threads(fresh, heard, two_threads
         ({"train.index": "source"}, "2-2-8-source-gps0.9"),
     ],
 )
-def test_a_run_of_other_settings_is_never_replaced(there, change, now):
+def test_a_run_of_other_settings_is_never_replaced(finished_experiment, change, now):
     """As by a line of a hint, or by a name that was used before; nothing is read or loaded for it."""
-    path = there().folder.run("2-2-8-gps0.9").training
+    path = finished_experiment().folder.run("2-2-8-gps0.9").training
     before = path.read_bytes()
     for refused in (
-        lambda: tasks.train(there(**{**GPS, **change}), run=path.parent.name),
-        lambda: tasks.plan(there(**{**GPS, **change}), "train", run=path.parent.name),
+        lambda: tasks.train(finished_experiment(**{**GPS, **change}), run=path.parent.name),
+        lambda: tasks.plan(finished_experiment(**{**GPS, **change}), "train", run=path.parent.name),
     ):
         with pytest.raises(InputError, match=f"trained as 2-2-8-gps0.9, which this one, {now}") as error:
             refused()
@@ -186,8 +193,8 @@ def test_a_run_of_other_settings_is_never_replaced(there, change, now):
 
 
 @pytest.mark.parametrize("run", ["2-2-8-gps0.9", "full"])
-def test_the_line_that_trains_a_run_again_has_its_experiment_and_settings(there, run):
-    folder = there().folder
+def test_the_line_that_trains_a_run_again_has_its_experiment_and_settings(finished_experiment, run):
+    folder = finished_experiment().folder
     path = folder.run(run).training
     document = store.read(path, TrainingResult)
     base = folder.path / "base.json"
@@ -201,16 +208,16 @@ def test_the_line_that_trains_a_run_again_has_its_experiment_and_settings(there,
 
 
 @pytest.mark.parametrize("lr", [1e38])
-def test_weights_that_are_not_finite_end_the_run_and_leave_the_old_one_whole(fresh, lr):
+def test_weights_that_are_not_finite_end_the_run_and_leave_the_old_one_whole(new_experiment, lr):
     def files():
         """All but the log, which is the newest attempt's, and tells how it went wrong."""
         paths = (path for path in old.path.parent.rglob("*") if path.is_file() and path.name != METRICS)
         return {path: path.read_bytes() for path in paths}
 
-    old = tasks.train(fresh(**GPS), run="one")
+    old = tasks.train(new_experiment(**GPS), run="one")
     before = files()
     with pytest.raises(RunError, match=r"diverged: .* epoch 1, update \d"):
-        tasks.train(fresh(**GPS, **{"fit.lr": lr, "fit.warmup": 1}), run="one")
+        tasks.train(new_experiment(**GPS, **{"fit.lr": lr, "fit.warmup": 1}), run="one")
     assert files() == before
 
 
@@ -274,13 +281,13 @@ PartialState().destroy_process_group()
 """
 
 
-def test_two_processes_write_what_one_does(fresh, tmp_path):
+def test_two_processes_write_what_one_does(new_experiment, tmp_path):
     changes = {**GPS, "fit.dropout": 0.2, "fit.attention_dropout": 0.2, "train.curve_rows": 2}
-    alone = tasks.train(fresh(**{**changes, "fit.accumulate": 2}), run="one").artifact.result
-    (scored,) = tasks.evaluate(fresh(), runs=["one"])
+    alone = tasks.train(new_experiment(**{**changes, "fit.accumulate": 2}), run="one").artifact.result
+    (scored,) = tasks.evaluate(new_experiment(), runs=["one"])
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    experiment = fresh(**changes)
+    experiment = new_experiment(**changes)
     run_ranks([script, experiment.recipe.model_dump_json(), experiment.folder.path])
     folder = experiment.folder.run("two")
     together = store.read(folder.training, TrainingResult).result

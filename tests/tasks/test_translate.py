@@ -21,8 +21,8 @@ def sources(tiny):
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_translations_are_those_of_the_evaluation(there, sources, run):
-    experiment = there()
+def test_translations_are_those_of_the_evaluation(finished_experiment, sources, run):
+    experiment = finished_experiment()
     translator = tasks.open_translator(experiment, run)
     rows = list(tasks.translate(translator, sources["qta"], src="qta", tgt=["qki", "qka"]))
     folder = experiment.folder.run(run).whole.hypotheses
@@ -32,8 +32,8 @@ def test_translations_are_those_of_the_evaluation(there, sources, run):
     assert rows == list(zip(*expected, strict=True))
 
 
-def test_threads_that_share_a_translator_get_their_own_translations(there, sources):
-    translator = tasks.open_translator(there(), "2-2-8-gps0.9")
+def test_threads_that_share_a_translator_get_their_own_translations(finished_experiment, sources):
+    translator = tasks.open_translator(finished_experiment(), "2-2-8-gps0.9")
     asked = list(permutations(translator.setup.codes, 2))
 
     def translated(direction):
@@ -46,8 +46,8 @@ def test_threads_that_share_a_translator_get_their_own_translations(there, sourc
         assert list(threads.map(translated, asked)) == alone
 
 
-def test_lines_stay_in_place_whatever_the_buffer_and_empty_ones_stay_empty(there, sources):
-    translator = tasks.open_translator(there())
+def test_lines_stay_in_place_whatever_the_buffer_and_empty_ones_stay_empty(finished_experiment, sources):
+    translator = tasks.open_translator(finished_experiment())
     first, second, third = sources["qso"]
     lines = ["", first, "   ", second, third, ""]
     whole = list(tasks.translate(translator, lines, src="qso", tgt="qki"))
@@ -57,8 +57,8 @@ def test_lines_stay_in_place_whatever_the_buffer_and_empty_ones_stay_empty(there
     assert in_parts == whole
 
 
-def test_lines_are_read_as_they_are_wanted(there, sources):
-    translator = tasks.open_translator(there())
+def test_lines_are_read_as_they_are_wanted(finished_experiment, sources):
+    translator = tasks.open_translator(finished_experiment())
     taken = []
 
     def lines():
@@ -72,8 +72,8 @@ def test_lines_are_read_as_they_are_wanted(there, sources):
     assert len(taken) == 1
 
 
-def test_a_line_longer_than_the_model_reads_is_translated_in_parts(there, sources):
-    translator = tasks.open_translator(there(**{"data.max_length": 20}))
+def test_a_line_longer_than_the_model_reads_is_translated_in_parts(finished_experiment, sources):
+    translator = tasks.open_translator(finished_experiment(**{"data.max_length": 20}))
     line = " ".join(sources["qta"] * 4)
     ((text,),) = tasks.translate(translator, [line], src="qta", tgt="qki")
     alone = [row[0] for row in tasks.translate(translator, sources["qta"], src="qta", tgt="qki")]
@@ -81,8 +81,10 @@ def test_a_line_longer_than_the_model_reads_is_translated_in_parts(there, source
 
 
 @pytest.mark.parametrize("mode", ["fairseq", "plain"])
-def test_what_reaches_the_limit_on_length_is_told(there, sources, heard, mode):
-    translator = tasks.open_translator(there(**{"evaluate.max_new_tokens": 4, "evaluate.mode": mode}))
+def test_what_reaches_the_limit_on_length_is_told(finished_experiment, sources, heard, mode):
+    translator = tasks.open_translator(
+        finished_experiment(**{"evaluate.max_new_tokens": 4, "evaluate.mode": mode})
+    )
     # The end of a sentence is never written, so that every translation reaches its limit.
     translator.setup.base.tokenizer.unused = [translator.setup.base.tokenizer.eos_id]
     for line in sources["qta"][:2]:
@@ -91,16 +93,18 @@ def test_what_reaches_the_limit_on_length_is_told(there, sources, heard, mode):
     assert heard.notes == [note] * 2
 
 
-def test_a_translation_that_ends_by_itself_is_not_told(there, heard):
-    translator = tasks.open_translator(there(**{"evaluate.max_new_tokens": 60, "evaluate.beam": 4}))
+def test_a_translation_that_ends_by_itself_is_not_told(finished_experiment, heard):
+    translator = tasks.open_translator(
+        finished_experiment(**{"evaluate.max_new_tokens": 60, "evaluate.beam": 4})
+    )
     assert (
         list(tasks.translate(translator, ["", "\u200b"], src="qta", tgt="qki", on_event=heard)) == [("",)] * 2
     )
     assert heard.notes == []
 
 
-def test_a_language_that_is_not_there_is_refused_with_those_that_are(there):
-    translator = tasks.open_translator(there())
+def test_a_language_that_is_not_there_is_refused_with_those_that_are(finished_experiment):
+    translator = tasks.open_translator(finished_experiment())
     with pytest.raises(UsageError, match="'xx' is not among the languages of base") as error:
         list(tasks.translate(translator, ["a"], src="qta", tgt="xx"))
     assert "qka, qki, qso, qta" in error.value.hint
@@ -122,14 +126,14 @@ def test_a_language_that_is_not_there_is_refused_with_those_that_are(there):
         (["taro"], {"nbest": 1.5}, r"nbest = 1\.5"),
     ],
 )
-def test_what_cannot_be_translated_so_is_refused(there, lines, settings, message):
-    translator = tasks.open_translator(there())
+def test_what_cannot_be_translated_so_is_refused(finished_experiment, lines, settings, message):
+    translator = tasks.open_translator(finished_experiment())
     with pytest.raises(UsageError, match=message) as error:
         list(tasks.translate(translator, lines, src="qta", tgt="qki", **settings))
     assert error.value.hint
 
 
-def test_a_run_that_is_not_there_is_refused_with_those_that_are(there):
+def test_a_run_that_is_not_there_is_refused_with_those_that_are(finished_experiment):
     with pytest.raises((InputError, UsageError), match="no-such-run") as error:
-        tasks.open_translator(there(), "no-such-run")
+        tasks.open_translator(finished_experiment(), "no-such-run")
     assert "2-2-8-gps0.9" in str(error.value) + error.value.hint
