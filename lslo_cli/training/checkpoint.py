@@ -107,10 +107,19 @@ class TrainingCheckpoint:
                     f"continue {_as(was)}, or delete the checkpoint to start again",
                 )
             raise CheckpointError(
-                f"checkpoint {self.path} belongs to a run with other settings, data or base model",
+                f"checkpoint {self.path} belongs to a run with other settings, data or base model"
+                + self._apart(was),
                 "repeat the settings of the interrupted run, or start again without --resume",
             )
         return state
+
+    def _apart(self, was: Machine | None) -> str:
+        """The machine and the batches of the checkpoint, where they are others; "" if they are the same."""
+        noted = self.batch_size_in(self.folder).items()
+        other = [f"fit.{key} = {value}" for key, value in noted if self.batch_size.get(key) != value]
+        made = [f"by {was}"] if was and was != self.machine else []
+        made += [f"with {' and '.join(other)}"] if other else []
+        return f"; it was made {', '.join(made)}" if made else ""
 
 
 def continue_with_threads(

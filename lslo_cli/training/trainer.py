@@ -284,6 +284,6 @@ class Trainer:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(saved)
-        self.on_event(
-            Noted(f"resuming {self.task} after epoch {len(self.history)} of {self.settings.epochs}")
-        )
+        done, wanted = len(self.history), self.settings.epochs
+        more = f", more than the {wanted} asked for: all are kept" if done > wanted else f" of {wanted}"
+        self.on_event(Noted(f"resuming {self.task} after epoch {done}{more}"))

@@ -507,6 +507,26 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path):
         make_fit(checkpoint=checkpoint_of("another", tmp_path)).run(resume=True)
 
 
+def test_of_a_checkpoint_of_another_run_its_machine_and_batches_are_said(tmp_path):
+    one, other = (
+        TrainingCheckpoint(tmp_path, str, machine, {"accumulate": accumulate})
+        for machine, accumulate in ((Machine(2, 1), 2), (Machine(1, 1), 4))
+    )
+    one.save({"fingerprint": "of the same run"})
+    with pytest.raises(InputError, match="made by 2 processes with 1 thread, with fit.accumulate = 2"):
+        other.load()
+
+
+def test_epochs_that_are_trained_already_are_kept_and_named(tmp_path):
+    events = []
+    make_fit(checkpoint=checkpoint_of("same", tmp_path)).run()
+    fewer = make_fit(
+        replace(SETTINGS, epochs=2), checkpoint=checkpoint_of("same", tmp_path), on_event=events.append
+    )
+    assert len(fewer.run(resume=True)) == 4
+    assert events[0] == Noted("resuming training after epoch 4, more than the 2 asked for: all are kept")
+
+
 @pytest.mark.parametrize(
     ("there", "said"),
     [
